@@ -1,0 +1,69 @@
+"""steadygan: train GANs that stay stable, and be told, with evidence, when they do not.
+
+The public names; each is imported when it is first used, so that ``steadygan --help`` and the
+NumPy reference load no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from steadygan.app import resume, train
+    from steadygan.data import DataOptions, Dataset, load
+    from steadygan.errors import SteadyganError
+    from steadygan.interfaces import Samples, SampleSpec
+    from steadygan.penalties import Term
+    from steadygan.recipes import Recipe
+    from steadygan.record import Record, Row
+    from steadygan.run import Run
+    from steadygan.step import critic_step, generator_step
+
+_HOME = {
+    "DataOptions": "data",
+    "Dataset": "data",
+    "Recipe": "recipes",
+    "Record": "record",
+    "Row": "record",
+    "Run": "run",
+    "SampleSpec": "interfaces",
+    "Samples": "interfaces",
+    "SteadyganError": "errors",
+    "Term": "penalties",
+    "critic_step": "step",
+    "generator_step": "step",
+    "load": "data",
+    "resume": "app",
+    "train": "app",
+}
+
+__all__ = [
+    "DataOptions",
+    "Dataset",
+    "Recipe",
+    "Record",
+    "Row",
+    "Run",
+    "SampleSpec",
+    "Samples",
+    "SteadyganError",
+    "Term",
+    "critic_step",
+    "generator_step",
+    "load",
+    "resume",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'steadygan' has no attribute {name!r}")
+    value = getattr(import_module(f"steadygan.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

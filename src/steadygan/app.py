@@ -1,0 +1,480 @@
+"""Composes data, recipe, networks, training and metrics into what a user asks for."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from steadygan.data import Dataset, load
+from steadygan.errors import RecipeError, RunError, UsageError
+from steadygan.history import HistoryWriter, RunFiles
+from steadygan.interfaces import Samples, SampleSpec
+from steadygan.metrics import CoverageProbe, measure, sample, samples_wanted
+from steadygan.networks import check_networks, couples_samples
+from steadygan.recipes import (
+    Recipe,
+    default_for,
+    from_json,
+    override,
+    resolve,
+    to_json,
+)
+from steadygan.run import Run, data_to_json
+from steadygan.training import (
+    AlternatingUpdates,
+    CheckpointStore,
+    Observer,
+    Probe,
+    Sampler,
+    ScoreProbe,
+    Status,
+    Stop,
+    Trainer,
+    TrainingState,
+    derive_seed,
+    draw_latent,
+    save_tensors,
+    write_atomically,
+)
+
+RecipeSource: TypeAlias = "str | Recipe | Callable[[SampleSpec], Recipe] | None"
+DataSource: TypeAlias = Any  # a name, a path, an array, a tensor or a Dataset
+Say: TypeAlias = Callable[[str], None]
+
+_PROBE_SAMPLES = 1_000  # that the probes are computed on, at most
+_SHEET_IMAGES = 100
+_SHEET_VECTORS = 2_000
+
+
+def _silent(line: str) -> None:
+    del line
+
+
+def train(
+    data: DataSource,
+    recipe: RecipeSource = None,
+    *,
+    out: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+    steps: int | None = None,
+    minutes: float | None = None,
+    device: str = "auto",
+    data_root: str | Path | None = None,
+    observers: Sequence[Observer] = (),
+    say: Say = _silent,
+) -> Run:
+    """Train a GAN and return its run.
+
+    Args:
+        data: a named set (``"digits"``), a path, an array or tensor ``(n, …)``, or a ``Dataset``.
+        recipe: a preset's name, ``"module:function"``, a ``Recipe``, or a function from the data's
+            ``SampleSpec`` to one; None takes the data set's default.
+        out: the run directory, new or empty; None makes ``runs/DATA-RECIPE-N``.
+        overrides: ``"key=value"`` settings, as the command line's ``--set``.
+        seed: of the run; None keeps the recipe's.
+        steps, minutes: the budget; None keeps the recipe's.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` …
+        data_root: where named sets are looked for first.
+        observers: see every row of the history as it is written.
+        say: gets the lines that a person should read.
+
+    Raises:
+        UsageError: something given cannot be used; nothing was written then.
+    """
+    chosen_device = _device(device)
+    # The source is read as the recipe says, and a recipe may depend on what was read: so first as
+    # the overrides alone say, and again only where the recipe itself wants it otherwise.
+    options = override(Recipe(), [o for o in overrides if o.startswith("data.")]).data
+    dataset = load(data, options, root=data_root)
+    chosen = default_for(dataset.name) if recipe is None else recipe
+    # Labels serve the metrics; the networks of these recipes do not take them.
+    spec = dataset.without_labels().spec
+    resolved = recipe_for(chosen, spec, overrides)
+    resolved = _with_budget(resolved, seed=seed, steps=steps, minutes=minutes)
+    if resolved.data != options:
+        dataset = load(data, resolved.data, root=data_root)
+    resolved = _with_threads(resolved)
+    for note in dataset.notes:
+        say(note)
+    state = _new_state(resolved, dataset, chosen_device)
+    files = _new_run(out, dataset, resolved)
+    source = (
+        str(Path(data).resolve()) if _is_path(data) else data if isinstance(data, str) else None
+    )
+    _write_json(files.data, data_to_json(dataset, source))
+    _write_json(files.environment, _environment(chosen_device, overrides, data_root))
+    _write_json(files.recipe, to_json(resolved))  # last: now it is a run that can be resumed
+    return _advance(files, resolved, dataset, state, observers, say)
+
+
+def resume(
+    run: str | Path | Run,
+    recipe: RecipeSource = None,
+    *,
+    data: DataSource = None,
+    steps: int | None = None,
+    minutes: float | None = None,
+    device: str = "auto",
+    data_root: str | Path | None = None,
+    observers: Sequence[Observer] = (),
+    say: Say = _silent,
+) -> Run:
+    """Continue a run from its last checkpoint: on the CPU bit by bit as if never interrupted.
+
+    Args:
+        run: the run directory.
+        recipe: only where the run uses classes of your own: the recipe that names them, again.
+        data: only where the source was an array, or has moved.
+        steps, minutes: a new budget, to go on beyond the old one; written to the recipe.
+        device, data_root, observers, say: as in ``train``.
+
+    Raises:
+        UsageError: the run, its data or its classes are missing or not what they were.
+    """
+    files = RunFiles(Path(run.directory if isinstance(run, Run) else run))
+    recipe_json, data_json = files.read(files.recipe), files.read(files.data)
+    environment = files.read(files.environment)
+    source = data if data is not None else data_json["source"]
+    if source is None:
+        raise RunError(f"{files.root} was trained on an array in memory: pass it again as data.")
+    spec = Run(files.root).spec
+    own = None
+    if recipe is not None:
+        own = recipe_for(recipe, spec, environment.get("overrides", []))
+    resolved = from_json(recipe_json, own)
+    extended = _with_budget(resolved, steps=steps, minutes=minutes)
+    dataset = load(source, resolved.data, root=data_root or environment.get("data_root"))
+    if dataset.fingerprint != data_json["fingerprint"]:
+        raise RunError(
+            f"the data at {dataset.name} are not those that {files.root} was trained on: "
+            f"fingerprint {dataset.fingerprint[:12]} instead of {data_json['fingerprint'][:12]}."
+        )
+    now = _environment(_device(device), environment.get("overrides", []), data_root)
+    for name in ("torch", "processor", "device"):
+        if now[name] != environment.get(name):
+            say(
+                f"note: {name} was {environment.get(name)!r} and is {now[name]!r}: "
+                "the run goes on, but not bit by bit as it would have."
+            )
+    if resolved.training.threads is not None:
+        torch.set_num_threads(resolved.training.threads)
+    state = _new_state(resolved, dataset, _device(device))
+    if extended != resolved:
+        _write_json(files.recipe, to_json(extended))
+    return _advance(files, extended, dataset, state, observers, say)
+
+
+def _advance(
+    files: RunFiles,
+    recipe: Recipe,
+    dataset: Dataset,
+    state: TrainingState,
+    observers: Sequence[Observer],
+    say: Say,
+) -> Run:
+    """Train from the last checkpoint, or from the start where there is none, to an end."""
+    store = CheckpointStore(files.checkpoints, recipe.training.keep_checkpoints)
+    trainer = _trainer(recipe, dataset, state, store, files)
+    resumed = store.has_any()
+    if resumed:
+        store.restore(state)
+    _write_json(files.status, {"status": Status.RUNNING})
+    files.generator.unlink(missing_ok=True)  # of an earlier end; the checkpoints hold what counts
+    history = HistoryWriter(files.history, keep=state.rows)
+    trainer.observers = [history, *observers, *trainer.observers]
+    try:
+        if resumed:
+            trainer.emit_event(event="resume")
+            say(f"resuming {files.root} at step {state.step}")
+        with _stopping_on_signals(state, say):
+            outcome = trainer.run()
+        if outcome.status is Status.NON_FINITE:
+            store.restore(state)  # what is left to look at: the last good weights
+        _save_generator(files, state)
+        status = {
+            "status": outcome.status,
+            "reason": outcome.reason,
+            "step": state.step,
+            "seconds": round(state.seconds, 3),
+            "ended": _now(),
+        }
+        _write_json(files.status, status)
+        if outcome.status in (Status.FINISHED, Status.PLATEAU):
+            _measure(files, recipe, dataset, state, say)
+    finally:
+        history.close()
+    return Run(files.root)
+
+
+def _trainer(
+    recipe: Recipe,
+    dataset: Dataset,
+    state: TrainingState,
+    store: CheckpointStore,
+    files: RunFiles,
+) -> Trainer:
+    stored = Samples(dataset.train.x.to(state.device))
+    held_out = _encoded(dataset, dataset.validation.x, state, "validation")
+    training = _encoded(dataset, dataset.train.x, state, "train", len(held_out))
+    probes: list[Probe] = [ScoreProbe(Samples(training), Samples(held_out), recipe.latent_dim)]
+    if len(held_out) > 5:
+        probes.append(CoverageProbe(held_out, recipe.latent_dim))
+    codec = dataset.codec
+    real = None if len(codec.shape) == 3 else codec.decode(held_out)
+
+    def write_sheet(step: int, samples: Tensor) -> None:
+        files.samples.mkdir(exist_ok=True)
+        sheet = codec.sheet(codec.decode(samples), real=real)
+        sheet.save(files.samples / f"step-{step:09d}.png")
+
+    count = _SHEET_IMAGES if len(codec.shape) == 3 else _SHEET_VECTORS
+    rng = torch.Generator(state.device).manual_seed(derive_seed(recipe.seed, "sheet"))
+    critic = state.networks["critic"]
+    return Trainer(
+        state=state,
+        updates=AlternatingUpdates(
+            objective=recipe.objective,
+            critic_optimiser=recipe.critic_optimiser,
+            generator_optimiser=recipe.generator_optimiser,
+            latent_dim=recipe.latent_dim,
+            batch_size=recipe.training.batch_size,
+            penalties=recipe.penalty,
+            constraints=recipe.constraint,
+            n_critic=recipe.n_critic,
+            burst=recipe.burst,
+            ema=recipe.ema,
+            clip_gradient_norm=recipe.training.clip_gradient_norm,
+            accumulation=recipe.training.accumulation,
+            couples_samples=couples_samples(critic, held_out[:8]),
+        ),
+        stored=stored,
+        encode=dataset.encode,
+        settings=recipe.training,
+        store=store,
+        probes=probes,
+        sheet_latent=draw_latent(count, recipe.latent_dim, rng),
+        on_sheet=write_sheet,
+    )
+
+
+def _encoded(
+    dataset: Dataset, stored: Tensor, state: TrainingState, what: str, most: int = _PROBE_SAMPLES
+) -> Tensor:
+    """A fixed choice of at most ``_PROBE_SAMPLES`` samples, encoded, on the run's device."""
+    rng = torch.Generator().manual_seed(derive_seed(state.seed, "probe", what))
+    chosen = torch.randperm(len(stored), generator=rng)[: min(most, _PROBE_SAMPLES)]
+    return dataset.codec.encode(stored[chosen].to(state.device))
+
+
+def _new_state(recipe: Recipe, dataset: Dataset, device: torch.device) -> TrainingState:
+    """Networks, optimisers and averages before the first step, from the recipe's seed alone."""
+    torch.manual_seed(derive_seed(recipe.seed, "initialisation"))
+    spec = dataset.without_labels().spec
+    networks = recipe.architecture.build(spec, recipe.latent_dim)
+    check_networks(networks, spec, recipe.latent_dim)
+    for network in networks.values():
+        network.to(device).train()
+    for constraint in recipe.constraint:
+        constraint.prepare(networks["critic"])
+    averages = {}
+    if recipe.ema is not None:
+        averages["generator"] = recipe.ema.copy(networks["generator"])
+    return TrainingState(
+        seed=recipe.seed,
+        device=device,
+        networks=networks,
+        optimisers={
+            "critic": recipe.critic_optimiser.build(networks["critic"].parameters()),
+            "generator": recipe.generator_optimiser.build(networks["generator"].parameters()),
+        },
+        averages=averages,
+        sampler=Sampler(len(dataset.train), seed=0),
+    )
+
+
+def _measure(
+    files: RunFiles, recipe: Recipe, dataset: Dataset, state: TrainingState, say: Say
+) -> None:
+    """Measure the finished generator, write the values and say them."""
+    rng = torch.Generator(state.device).manual_seed(derive_seed(recipe.seed, "metrics"))
+    samples = sample(state.sampling_generator, samples_wanted(dataset), recipe.latent_dim, rng)
+    measurements = measure(dataset, samples)
+    _write_json(files.metrics, {"measurements": [asdict(m) for m in measurements]})
+    for measurement in measurements:
+        say(str(measurement))
+
+
+def _save_generator(files: RunFiles, state: TrainingState) -> None:
+    averaged = "generator" in state.averages
+    metadata = {"network": "generator", "averaged": averaged, "step": state.step}
+    save_tensors(files.generator, state.sampling_generator.state_dict(), metadata)
+
+
+def recipe_for(
+    recipe: str | Recipe | Callable[[SampleSpec], Recipe],
+    spec: SampleSpec,
+    overrides: Sequence[str] = (),
+) -> Recipe:
+    """The recipe that a name, function or recipe stands for, on data of this kind."""
+    return override(_call(recipe, spec), overrides)
+
+
+def open_run(directory: str | Path, recipe: RecipeSource = None) -> Run:
+    """A run; with the recipe that names them where it uses classes of your own."""
+    run = Run(directory)
+    if recipe is None:
+        return run
+    overrides = run.files.read(run.files.environment).get("overrides", [])
+    return Run(directory, recipe_for(recipe, run.spec, overrides))
+
+
+def _call(recipe: str | Recipe | Callable[[SampleSpec], Recipe], spec: SampleSpec) -> Recipe:
+    if isinstance(recipe, Recipe):
+        return recipe
+    result = (resolve(recipe) if isinstance(recipe, str) else recipe)(spec)
+    if not isinstance(result, Recipe):
+        raise RecipeError(f"the recipe function returned {type(result).__name__}, not a Recipe.")
+    return result
+
+
+def _with_budget(
+    recipe: Recipe,
+    *,
+    seed: int | None = None,
+    steps: int | None = None,
+    minutes: float | None = None,
+) -> Recipe:
+    if steps is not None or minutes is not None:
+        budget = replace(recipe.training, steps=steps, epochs=None, minutes=minutes)
+        recipe = replace(recipe, training=budget)
+    return recipe if seed is None else replace(recipe, seed=seed)
+
+
+def _with_threads(recipe: Recipe) -> Recipe:
+    """Freeze the number of threads: with another one, sums may be rounded otherwise."""
+    threads = recipe.training.threads or torch.get_num_threads()
+    torch.set_num_threads(threads)
+    return replace(recipe, training=replace(recipe.training, threads=threads))
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        raise UsageError(f"device {name!r} cannot be used ({reason}): try cpu.") from None
+    return device
+
+
+def _new_run(out: str | Path | None, dataset: Dataset, recipe: Recipe) -> RunFiles:
+    """A new or empty directory for the run.
+
+    Raises:
+        RunError: ``out`` holds something already, or cannot be made.
+    """
+    try:
+        if out is not None:
+            root = Path(out)
+            root.mkdir(parents=True, exist_ok=True)
+            files = RunFiles(root)
+            if files.recipe.exists():
+                raise RunError(
+                    f"{root} already holds a run: continue it with 'steadygan resume {root}', "
+                    "or choose another --out."
+                )
+            if any(root.iterdir()):
+                raise RunError(f"{root} is not empty: choose another --out.")
+            return files
+        parent = Path("runs")
+        parent.mkdir(exist_ok=True)
+        number = 1
+        while True:
+            root = parent / f"{dataset.name}-{recipe.name}-{number}"
+            try:
+                root.mkdir()
+            except FileExistsError:
+                number += 1
+            else:
+                return RunFiles(root)
+    except OSError as error:
+        raise RunError(
+            f"no run directory can be made at {error.filename}: {error.strerror}."
+        ) from None
+
+
+def _environment(
+    device: torch.device, overrides: Sequence[str], data_root: str | Path | None
+) -> dict[str, Any]:
+    try:
+        own_version = version("steadygan")
+    except PackageNotFoundError:  # run from a source tree
+        own_version = "unknown"
+    return {
+        "steadygan": own_version,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": platform.platform(),
+        "processor": torch.backends.cpu.get_cpu_capability(),
+        "cores": os.cpu_count(),
+        "device": str(device),
+        "command": sys.argv,
+        "overrides": list(overrides),
+        "data_root": None if data_root is None else str(Path(data_root).resolve()),
+        "began": _now(),
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _is_path(data: DataSource) -> bool:
+    return isinstance(data, Path) or (isinstance(data, str) and Path(data).exists())
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+@contextmanager
+def _stopping_on_signals(state: TrainingState, say: Say) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the run after the step; a second one at once."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        for each, handler in previous.items():
+            signal.signal(each, handler)
+        name = signal.Signals(number).name
+        state.stop = Stop(Status.INTERRUPTED, name)
+        say(f"{name}: finishing this step and saving; again to end at once")
+
+    previous: dict[int, Any] = {}
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            previous[number] = signal.getsignal(number)
+            signal.signal(number, stop)
+    except ValueError:  # not in the main thread: signals belong to the caller
+        previous.clear()
+    try:
+        yield
+    finally:
+        for each, handler in previous.items():
+            signal.signal(each, handler)

@@ -1,0 +1,56 @@
+"""The command line: one file per command.
+
+No module here imports torch, or what imports torch, before a command runs: ``--help`` stays fast.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from steadygan.cli.export import export
+from steadygan.cli.info import info
+from steadygan.cli.recipes import recipes
+from steadygan.cli.resume import resume
+from steadygan.cli.sample import sample
+from steadygan.cli.train import train
+from steadygan.errors import SteadyganError
+
+app = typer.Typer(
+    name="steadygan",
+    help="Train GANs that stay stable, and be told, with evidence, when they do not.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (train, resume, sample, info, export):
+    app.command()(command)
+app.add_typer(recipes, name="recipes")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code.
+
+    0 done, 1 the training was given up or the disk failed, 2 something given cannot be used,
+    128 + signal interrupted.
+    """
+    try:
+        code = app(args=arguments, prog_name="steadygan", standalone_mode=False)
+    except typer.TyperException as error:  # an option or argument that does not parse
+        return _refuse(error.format_message(), 2)
+    except SteadyganError as error:
+        return _refuse(str(error), 2)
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        return _refuse(f"the system refused{where}: {error.strerror or error}.", 1)
+    except (KeyboardInterrupt, typer.Abort):
+        return _refuse("interrupted.", 130)
+    return code if isinstance(code, int) else 0
+
+
+def _refuse(message: str, code: int) -> int:
+    print(f"steadygan: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+    return code

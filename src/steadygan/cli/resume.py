@@ -1,0 +1,44 @@
+"""steadygan resume."""
+
+from __future__ import annotations
+
+from steadygan.cli.display import Display
+from steadygan.cli.ending import end
+from steadygan.cli.options import (
+    DataRootOption,
+    DeviceOption,
+    JsonOption,
+    MinutesOption,
+    OwnRecipeOption,
+    RunArgument,
+    StepsOption,
+)
+
+
+def resume(
+    run: RunArgument,
+    recipe: OwnRecipeOption = None,
+    steps: StepsOption = None,
+    minutes: MinutesOption = None,
+    device: DeviceOption = "auto",
+    data_root: DataRootOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Continue a run from its last checkpoint, bit by bit on the CPU.
+
+    With --steps or --minutes a run goes on to a new budget.
+    """
+    with Display(json=json) as display:
+        from steadygan.app import resume as resume_run
+
+        result = resume_run(
+            run,
+            recipe,
+            steps=steps,
+            minutes=minutes,
+            device=device,
+            data_root=data_root,
+            observers=[display],
+            say=display.say,
+        )
+    return end(result, display, json=json)

@@ -1,0 +1,141 @@
+"""What every data source becomes: tensors in two splits, and a codec back to the user's form."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from steadygan.errors import DataError
+from steadygan.interfaces import Codec, Samples, SampleSpec
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """How a source is read; part of the recipe.
+
+    Attributes:
+        size: height and width of images in pixels; None infers it from the images.
+        channels: 1 (grey), 3 (RGB) or 4 (RGBA); None infers it.
+        validation: share of the samples held out, in (0, 1). Sources that come with a test split
+            of their own hold that out instead.
+        split_seed: seed of the split; apart from the run's seed, so that runs share a split.
+        limit: use at most this many training samples, chosen by ``split_seed``; None uses all.
+    """
+
+    size: int | None = None
+    channels: int | None = None
+    validation: float = 0.2
+    split_seed: int = 0
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.validation < 1.0:
+            raise DataError(
+                f"data.validation is {self.validation}: choose a share between 0 and 1."
+            )
+        if self.size is not None and self.size < 1:
+            raise DataError(f"data.size is {self.size}: choose a number of pixels, at least 1.")
+        if self.channels not in (None, 1, 3, 4):
+            raise DataError(f"data.channels is {self.channels}: choose 1, 3 or 4.")
+        if self.limit is not None and self.limit < 2:
+            raise DataError(f"data.limit is {self.limit}: choose at least 2 samples.")
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A known mixture of equal Gaussians, in encoded units.
+
+    Attributes:
+        centres: ``(modes, dimensions)``.
+        sigma: standard deviation of every mode along every axis.
+    """
+
+    centres: Tensor
+    sigma: float
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Samples in memory, in stored form (what ``codec.encode`` takes), split in two.
+
+    Attributes:
+        name: the named set, or the last part of the path.
+        train, validation: stored samples; ``y`` holds integer labels ``(n,)`` or is None.
+        codec: between stored samples, tensors and the user's form.
+        class_names: one per label, or None.
+        notes: what was chosen, inferred or skipped, one line each, to be printed.
+        mixture: the truth behind synthetic points, where it is a mixture.
+    """
+
+    name: str
+    train: Samples
+    validation: Samples
+    codec: Codec
+    class_names: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+    mixture: Mixture | None = None
+
+    @property
+    def spec(self) -> SampleSpec:
+        labelled = self.train.y is not None and self.class_names is not None
+        classes = len(self.class_names or ()) if labelled else None
+        return SampleSpec(tuple(self.codec.shape), self.codec.bounds, classes)
+
+    def encode(self, stored: Samples) -> Samples:
+        return Samples(self.codec.encode(stored.x), stored.y)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the training and validation tensors: a resume refuses other data."""
+        digest = hashlib.sha256()
+        for part in (*self.train, *self.validation):
+            if part is not None:
+                digest.update(f"{part.dtype}{tuple(part.shape)}".encode())
+                digest.update(part.contiguous().cpu().numpy().tobytes())
+        return digest.hexdigest()
+
+    def without_labels(self) -> Dataset:
+        """The same data for an unconditional run."""
+        return replace(self, train=Samples(self.train.x), validation=Samples(self.validation.x))
+
+
+def split(
+    name: str,
+    x: Tensor,
+    y: Tensor | None,
+    codec: Codec,
+    options: DataOptions,
+    *,
+    class_names: tuple[str, ...] | None = None,
+    notes: tuple[str, ...] = (),
+    mixture: Mixture | None = None,
+    held_out: Samples | None = None,
+) -> Dataset:
+    """Make a data set with a validation split: ``held_out``, or a random share of ``x``.
+
+    Raises:
+        DataError: fewer than 2 samples, so that nothing can be held out.
+    """
+    n = x.shape[0]
+    if n < 2:
+        raise DataError(
+            f"{name} has {n} usable sample(s): at least 2 are needed, 1 of them held out."
+        )
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(options.split_seed))
+    if held_out is None:
+        n_held = min(max(1, round(n * options.validation)), n - 1)
+        held, order = order[:n_held], order[n_held:]
+        held_out = _take(Samples(x, y), held)
+    if options.limit is not None:
+        order = order[: options.limit]
+    # Sorted, so that a split of ordered data stays readable and does not depend on the shuffle.
+    train = _take(Samples(x, y), order.sort().values)
+    return Dataset(name, train, held_out, codec, class_names, notes, mixture)
+
+
+def _take(samples: Samples, indices: Tensor) -> Samples:
+    return Samples(samples.x[indices], None if samples.y is None else samples.y[indices])

@@ -1,0 +1,29 @@
+"""Recipes: the complete description of a run, the presets, JSON and single settings."""
+
+from steadygan.recipes.override import override
+from steadygan.recipes.presets import PRESETS, Preset, default_for, names, resolve
+from steadygan.recipes.recipe import Recipe
+from steadygan.recipes.serialise import (
+    component_from_json,
+    component_to_json,
+    differences,
+    from_json,
+    settings,
+    to_json,
+)
+
+__all__ = [
+    "PRESETS",
+    "Preset",
+    "Recipe",
+    "component_from_json",
+    "component_to_json",
+    "default_for",
+    "differences",
+    "from_json",
+    "names",
+    "override",
+    "resolve",
+    "settings",
+    "to_json",
+]

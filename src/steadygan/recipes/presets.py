@@ -1,0 +1,189 @@
+"""The presets: functions from the kind of data to a recipe, with the published settings."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias
+
+from steadygan.constraints import WeightClipping
+from steadygan.errors import RecipeError, did_you_mean
+from steadygan.interfaces import Architecture, SampleSpec
+from steadygan.networks import DCGAN, MLP, ResNet
+from steadygan.penalties import Term, TwoSided
+from steadygan.recipes.recipe import Recipe
+from steadygan.schedules import Linear
+from steadygan.stabilisers import EMA
+from steadygan.training import Adam, Burst, RMSProp, Training
+
+Preset: TypeAlias = Callable[[SampleSpec], Recipe]
+
+
+def _is_image(spec: SampleSpec) -> bool:
+    return len(spec.shape) == 3
+
+
+def _networks(spec: SampleSpec) -> Architecture:
+    # No batch normalisation in the critic: it would tie the samples of a batch together, which a
+    # penalty per sample does not allow (Gulrajani et al. 2017, section 4).
+    return DCGAN(width=64) if _is_image(spec) else MLP(hidden=(512, 512, 512))
+
+
+def wgan_gp(spec: SampleSpec) -> Recipe:
+    """WGAN-GP (Gulrajani et al. 2017): λ 10, n_critic 5, Adam 1e-4 with β (0, 0.9), batch 64.
+
+    On points the settings of the authors' toy code: λ 0.1, three hidden layers of 512, a latent
+    vector of 2, batch 256, β (0.5, 0.9). The average of the generator is ours: the paper has none.
+    """
+    if _is_image(spec):
+        return Recipe(
+            name="wgan-gp",
+            architecture=_networks(spec),
+            penalty=(Term(TwoSided(), 10.0),),
+            training=Training(steps=20_000),
+        )
+    few = spec.shape[0] <= 3
+    return Recipe(
+        name="wgan-gp",
+        architecture=_networks(spec),
+        latent_dim=2 if few else 128,
+        penalty=(Term(TwoSided(), 0.1 if few else 10.0),),
+        critic_optimiser=Adam(beta1=0.5),
+        generator_optimiser=Adam(beta1=0.5),
+        training=Training(steps=10_000, batch_size=256),
+    )
+
+
+def wgan(spec: SampleSpec) -> Recipe:
+    """WGAN (Arjovsky et al. 2017): weights clipped at 0.01, RMSProp 5e-5, n_critic 5, batch 64, and
+    100 critic updates in each of the first 25 steps and every 500th, as in the authors' code.
+
+    The average of the generator is ours: the paper has none.
+    """
+    return Recipe(
+        name="wgan",
+        architecture=_networks(spec),
+        latent_dim=128 if _is_image(spec) else 2,
+        constraint=(WeightClipping(0.01),),
+        burst=Burst(n_critic=100, first=25, every=500),
+        critic_optimiser=RMSProp(),
+        generator_optimiser=RMSProp(),
+        training=Training(steps=20_000),
+    )
+
+
+def wgan_gp_resnet(spec: SampleSpec) -> Recipe:
+    """The residual networks of WGAN-GP on CIFAR-10 (Gulrajani et al. 2017, section 5.4): width 128,
+    Adam 2e-4 falling to 0 over 100,000 steps. For images; days on a CPU."""
+    if not _is_image(spec):
+        raise RecipeError("wgan-gp-resnet is for images; on points and tables use wgan-gp.")
+    return replace(
+        wgan_gp(spec),
+        name="wgan-gp-resnet",
+        architecture=ResNet(width=128),
+        critic_optimiser=Adam(lr=Linear(2e-4, 0.0)),
+        generator_optimiser=Adam(lr=Linear(2e-4, 0.0)),
+        training=Training(
+            steps=100_000, probe_every=1_000, sample_every=1_000, checkpoint_every=1_000
+        ),
+    )
+
+
+def digits(spec: SampleSpec) -> Recipe:
+    """WGAN-GP for tiny images, in two minutes on two cores: small MLPs, and with them many more
+    steps in the same time; λ 1, n_critic 2, Adam 1e-3 falling to 0.
+
+    How it was found is in docs/decisions/0004-digits-recipe.md.
+    """
+    del spec
+    return Recipe(
+        name="digits",
+        architecture=MLP(hidden=(256, 256, 256), activation="leaky_relu"),
+        latent_dim=64,
+        penalty=(Term(TwoSided(), 1.0),),
+        n_critic=2,
+        critic_optimiser=Adam(lr=Linear(1e-3, 0.0)),
+        generator_optimiser=Adam(lr=Linear(1e-3, 0.0)),
+        ema=EMA(0.999),
+        training=Training(
+            steps=9_000, record_every=20, probe_every=900, sample_every=900, checkpoint_every=900
+        ),
+    )
+
+
+PRESETS: dict[str, tuple[str, Preset]] = {
+    "wgan-gp": ("WGAN with gradient penalty (Gulrajani et al. 2017)", wgan_gp),
+    "wgan": ("WGAN with weight clipping (Arjovsky et al. 2017)", wgan),
+    "wgan-gp-resnet": ("WGAN-GP with its residual networks, for images", wgan_gp_resnet),
+    "digits": ("WGAN-GP for tiny images on a CPU, the default for digits", digits),
+}
+
+
+def names() -> dict[str, str]:
+    """Every preset with a one-line description."""
+    return {name: text for name, (text, _) in PRESETS.items()}
+
+
+def default_for(data_name: str) -> str:
+    """The preset for a data set where none is asked for."""
+    return "digits" if data_name == "digits" else "wgan-gp"
+
+
+def resolve(text: str) -> Preset:
+    """The function that ``text`` names: a preset, ``module:function`` or ``file.py:function``.
+
+    Raises:
+        RecipeError: there is none.
+    """
+    if text in PRESETS:
+        return PRESETS[text][1]
+    module_name, colon, function_name = text.rpartition(":")
+    if not colon:
+        raise RecipeError(
+            f"unknown recipe {text!r}.{did_you_mean(text, list(PRESETS))} "
+            "Your own: module:function or file.py:function."
+        )
+    module = _module(module_name)
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        known = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
+        raise RecipeError(
+            f"{module_name} has no function {function_name!r}.{did_you_mean(function_name, known)}"
+        )
+    preset: Preset = function
+    return preset
+
+
+def _module(name: str) -> object:
+    """Import a module by name, with the working directory first, or a file by its path."""
+    here = str(Path.cwd())
+    try:
+        if name.endswith(".py"):
+            return _from_file(Path(name))
+        sys.path.insert(0, here)
+        try:
+            return importlib.import_module(name)
+        finally:
+            sys.path.remove(here)
+    except RecipeError:
+        raise
+    except Exception as error:  # whatever the user's own module raises while it is imported
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise RecipeError(f"{name} cannot be imported ({reason}).") from error
+
+
+def _from_file(path: Path) -> object:
+    if not path.is_file():
+        raise RecipeError(f"there is no file {path}.")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # inspect.getsource and dataclasses look the module up by its name.
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,166 @@
+"""Recipes as JSON, and back.
+
+Ours: ``{"class": "TwoSided", "target": 1.0}``. Your own: ``{"class": "mine:MyPenalty",
+"source_sha256": …, fields}``; a function: ``{"function": "mine:make", "source_sha256": …}``. Such
+are compared with what the recipe names now, never imported from the file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import inspect
+from collections.abc import Iterator, Mapping
+from types import FunctionType
+from typing import Any
+
+from steadygan.errors import RecipeError
+from steadygan.recipes.components import COMPONENTS, component
+from steadygan.recipes.recipe import Recipe
+
+
+def to_json(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as JSON-able dicts, lists, numbers and strings.
+
+    Raises:
+        RecipeError: a field holds what cannot be written; the message names it.
+    """
+    written: dict[str, Any] = component_to_json(recipe)
+    return written
+
+
+def component_to_json(value: Any, path: str = "recipe") -> Any:
+    """Any part of a recipe, as ``to_json``."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (tuple, list)):
+        return [component_to_json(each, f"{path}.{i}") for i, each in enumerate(value)]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {
+            field.name: component_to_json(getattr(value, field.name), f"{path}.{field.name}")
+            for field in dataclasses.fields(value)
+        }
+        return {**_identity(type(value)), **fields}
+    if isinstance(value, (FunctionType, type)):
+        return {"function": _name(value), "source_sha256": _source_hash(value)}
+    raise RecipeError(
+        f"{path} holds a {type(value).__name__}, which a recipe cannot keep: "
+        "use a frozen dataclass, a function, numbers, strings or tuples."
+    )
+
+
+def from_json(data: Mapping[str, Any], own: Recipe | None = None) -> Recipe:
+    """The recipe that ``to_json`` wrote.
+
+    Args:
+        data: parsed JSON.
+        own: the recipe that holds the classes and functions of your own, where it uses any.
+
+    Raises:
+        RecipeError: something is unknown, missing, or not what it was; the message names it.
+    """
+    recipe = component_from_json(data, own)
+    if not isinstance(recipe, Recipe):
+        raise RecipeError(f"this is not a recipe but a {type(recipe).__name__}.")
+    return recipe
+
+
+def component_from_json(data: Any, own: Any = None, path: str = "recipe") -> Any:
+    """Any part of a recipe, as ``from_json``; ``own`` is the same part of the own recipe."""
+    if isinstance(data, list):
+        mine = own if isinstance(own, tuple) and len(own) == len(data) else (None,) * len(data)
+        return tuple(
+            component_from_json(each, its, f"{path}.{i}")
+            for i, (each, its) in enumerate(zip(data, mine, strict=True))
+        )
+    if not isinstance(data, Mapping):
+        return data
+    name = data.get("function") or data.get("class")
+    if not isinstance(name, str):
+        raise RecipeError(f"{path} has neither a class nor a function: is the file damaged?")
+    if ":" in name:
+        return _own(data, name, own, path)
+    cls = component(name)
+    given = {key: value for key, value in data.items() if key != "class"}
+    known = [field.name for field in dataclasses.fields(cls)]
+    for key in given:
+        if key not in known:
+            raise RecipeError(f"{path}.{key} is unknown to this version's {name}.")
+    return cls(
+        **{
+            key: component_from_json(value, getattr(own, key, None), f"{path}.{key}")
+            for key, value in given.items()
+        }
+    )
+
+
+def _own(data: Mapping[str, Any], name: str, own: Any, path: str) -> Any:
+    """The user's own component, if it is still what the run was trained with."""
+    if own is None:
+        raise RecipeError(
+            f"{path} uses {name}, which is not steadygan's: name the recipe that holds it again, "
+            "--recipe module:function."
+        )
+    now = component_to_json(own, path)
+    for key in ["class", "function", "source_sha256", *data]:
+        was, is_now = data.get(key), now.get(key) if isinstance(now, dict) else now
+        if was != is_now:
+            what = "its source code" if key == "source_sha256" else f"{path}.{key}"
+            raise RecipeError(
+                f"{name} at {path} is not what the run was trained with: {what} was {_short(was)} "
+                f"and is {_short(is_now)}."
+            )
+    return own
+
+
+def differences(a: Any, b: Any, path: str = "") -> list[str]:
+    """Where two recipes, or parts of them, differ: ``"training.steps: 100, 200"``."""
+    return list(_differences(a, b, path))
+
+
+def _differences(a: Any, b: Any, path: str) -> Iterator[str]:
+    if type(a) is type(b) and dataclasses.is_dataclass(a):
+        for field in dataclasses.fields(a):
+            inner = f"{path}.{field.name}" if path else field.name
+            yield from _differences(getattr(a, field.name), getattr(b, field.name), inner)
+    elif isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
+        for index, (one, other) in enumerate(zip(a, b, strict=True)):
+            yield from _differences(one, other, f"{path}.{index}")
+    elif a != b:
+        yield f"{path}: {a!r}, {b!r}"
+
+
+def settings(value: Any, path: str = "") -> list[tuple[str, str]]:
+    """Every setting of a recipe by its dotted path, as ``--set`` takes it, with its value."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        entries = [] if isinstance(value, Recipe) else [(path, type(value).__name__)]
+        for field in dataclasses.fields(value):
+            inner = f"{path}.{field.name}" if path else field.name
+            entries += settings(getattr(value, field.name), inner)
+        return entries
+    if isinstance(value, tuple) and any(dataclasses.is_dataclass(each) for each in value):
+        return [e for i, each in enumerate(value) for e in settings(each, f"{path}.{i}")]
+    return [(path, "none" if value is None else str(value))]
+
+
+def _identity(cls: type[Any]) -> dict[str, Any]:
+    if COMPONENTS.get(cls.__name__) is cls:
+        return {"class": cls.__name__}
+    return {"class": _name(cls), "source_sha256": _source_hash(cls)}
+
+
+def _name(thing: type[Any] | FunctionType) -> str:
+    return f"{thing.__module__}:{thing.__qualname__}"
+
+
+def _source_hash(thing: type[Any] | FunctionType) -> str | None:
+    """SHA-256 of the source, or None where Python does not know it (typed at a prompt)."""
+    try:
+        return hashlib.sha256(inspect.getsource(thing).encode()).hexdigest()
+    except (OSError, TypeError):
+        return None
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}…"

@@ -1,0 +1,50 @@
+"""Training: the loop, its state, checkpoints, optimisers and controllers."""
+
+from steadygan.training.checkpoint import (
+    CheckpointStore,
+    load_tensors,
+    save_tensors,
+    write_atomically,
+)
+from steadygan.training.loop import Outcome, Trainer
+from steadygan.training.optimisers import SGD, Adam, AdamW, OptimiserSettings, RMSProp
+from steadygan.training.probes import Probe, ScoreProbe
+from steadygan.training.sampler import Sampler
+from steadygan.training.seeds import derive_seed
+from steadygan.training.settings import Plateau, Signal, Training
+from steadygan.training.state import Status, Stop, TrainingState, evaluating
+from steadygan.training.updates import AlternatingUpdates, Burst, Updates, draw_latent
+from steadygan.training.watch import Action, BestSoFar, Observer, PlateauStop
+
+__all__ = [
+    "SGD",
+    "Action",
+    "Adam",
+    "AdamW",
+    "AlternatingUpdates",
+    "BestSoFar",
+    "Burst",
+    "CheckpointStore",
+    "Observer",
+    "OptimiserSettings",
+    "Outcome",
+    "Plateau",
+    "PlateauStop",
+    "Probe",
+    "RMSProp",
+    "Sampler",
+    "ScoreProbe",
+    "Signal",
+    "Status",
+    "Stop",
+    "Trainer",
+    "Training",
+    "TrainingState",
+    "Updates",
+    "derive_seed",
+    "draw_latent",
+    "evaluating",
+    "load_tensors",
+    "save_tensors",
+    "write_atomically",
+]

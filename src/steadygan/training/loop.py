@@ -1,0 +1,190 @@
+"""The loop: iterations until a limit, with rows to observers and checkpoints on the way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from steadygan.interfaces import Samples
+from steadygan.record import Row, RowKind, merged, prefixed, summarise
+from steadygan.training.checkpoint import CheckpointStore
+from steadygan.training.probes import Probe
+from steadygan.training.seeds import derive_seed
+from steadygan.training.settings import Training
+from steadygan.training.state import Status, Stop, TrainingState, evaluating
+from steadygan.training.updates import Updates
+from steadygan.training.watch import BestSoFar, Observer, PlateauStop
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the run ended."""
+
+    status: Status
+    reason: str
+
+
+@dataclass
+class Trainer:
+    """Trains a state; what it is given decides nothing but when to report and to save.
+
+    Attributes:
+        state: changed in place.
+        updates: one iteration.
+        stored: training samples in stored form, on the run's device.
+        encode: stored samples to the form the networks take.
+        settings: budget, batch size and intervals.
+        store: where checkpoints go.
+        observers: see every row, in order.
+        probes: computed at their interval; their numbers join one row.
+        sheet_latent: the fixed latent batch of the sample sheets, or None.
+        on_sheet: gets the step and the samples of ``sheet_latent``.
+    """
+
+    state: TrainingState
+    updates: Updates
+    stored: Samples
+    encode: Callable[[Samples], Samples]
+    settings: Training
+    store: CheckpointStore
+    observers: Sequence[Observer] = ()
+    probes: Sequence[Probe] = ()
+    sheet_latent: Tensor | None = None
+    on_sheet: Callable[[int, Tensor], None] | None = None
+    _best: BestSoFar | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        controllers: list[Any] = []
+        if self.settings.best is not None:
+            self._best = BestSoFar(self.settings.best)
+            self.state.controllers["best"] = self._best
+            controllers.append(self._best)
+        if self.settings.plateau is not None:
+            plateau = PlateauStop(self.settings.plateau)
+            self.state.controllers["plateau"] = plateau
+            controllers.append(plateau)
+        self.observers = [*self.observers, *controllers]
+
+    def progress(self) -> float:
+        """How much of the budget is spent, from 0; 1 or more ends the run."""
+        settings, state = self.settings, self.state
+        shares = [0.0]
+        if settings.steps is not None:
+            shares.append(state.step / settings.steps)
+        if settings.epochs is not None:
+            shares.append(state.sampler.drawn / (settings.epochs * state.sampler.size))
+        if settings.minutes is not None:
+            shares.append(state.seconds / (60.0 * settings.minutes))
+        return max(shares)
+
+    def run(self) -> Outcome:
+        """Train until a limit, a stop or the rollback limit; the last state is saved."""
+        state = self.state
+        began, spent = time.monotonic(), state.seconds
+        if not self.store.has_any():
+            self._sheet()
+            self.store.save(state)  # a rollback always has somewhere to go
+        while state.stop is None:
+            progress = self.progress()
+            if progress >= 1.0:
+                state.stop = Stop(Status.FINISHED, "the budget is spent")
+                break
+            records = self.updates(state, self._next_real, progress)
+            state.step += 1
+            state.seconds = spent + time.monotonic() - began
+            for name, new in records.items():
+                state.window.setdefault(name, []).extend(record.flat() for record in new)
+            if not all(record.applied for new in records.values() for record in new):
+                self._roll_back()
+                continue
+            self._report(final=self.progress() >= 1.0)
+        outcome = Outcome(state.stop.status, state.stop.reason)
+        self._emit(
+            "event", {"event": "end", "status": str(outcome.status), "reason": outcome.reason}
+        )
+        if outcome.status is not Status.NON_FINITE:  # there the last good checkpoint stands
+            self.store.save(state)
+        return outcome
+
+    def _next_real(self) -> Samples:
+        indices = self.state.sampler.draw(self.settings.batch_size).to(self.stored.x.device)
+        y = None if self.stored.y is None else self.stored.y[indices]
+        return self.encode(Samples(self.stored.x[indices], y))
+
+    def _report(self, *, final: bool) -> None:
+        """The rows, sheets and checkpoints that are due after this step."""
+        step, settings = self.state.step, self.settings
+        if step % settings.record_every == 0 or final:
+            self._flush()
+        best = False
+        if settings.probe_every and self.probes and (step % settings.probe_every == 0 or final):
+            self._emit("probe", prefixed("probe", merged(self._probe(p) for p in self.probes)))
+            best = self._best is not None and self._best.improved
+        if settings.sample_every and (step % settings.sample_every == 0 or final):
+            self._sheet()
+        if best or step % settings.checkpoint_every == 0:
+            if self._best is not None and best:
+                self._emit("event", {"event": "best", "value": self._best.value})
+            self.store.save(self.state, best=best)
+
+    def _flush(self) -> None:
+        """One row that sums up the steps since the last one."""
+        window = {name: records for name, records in self.state.window.items() if records}
+        if window:
+            self.state.window = {}
+            numbers = merged(prefixed(n, summarise(r)) for n, r in window.items())
+            self._emit("record", {"progress": min(1.0, self.progress()), **numbers})
+
+    def _emit(self, kind: RowKind, values: Mapping[str, Any]) -> None:
+        self.state.rows += 1
+        row = Row(kind, self.state.step, round(self.state.seconds, 3), values)
+        for observer in self.observers:
+            action = observer(row)
+            if action is not None:
+                action.apply(self.state)
+
+    def emit_event(self, **values: Any) -> None:
+        """Write an event of the caller's into the history (a resume, an override)."""
+        self._emit("event", values)
+
+    def _probe(self, probe: Probe) -> dict[str, float]:
+        # Its own random stream: with or without probes, the run trains the same weights.
+        seed = derive_seed(self.state.seed, "probe", self.state.step)
+        return probe(self.state, torch.Generator(self.state.device).manual_seed(seed))
+
+    def _sheet(self) -> None:
+        if self.on_sheet is None or self.sheet_latent is None:
+            return
+        generator = self.state.sampling_generator
+        with evaluating(generator):
+            self.on_sheet(self.state.step, generator(self.sheet_latent))
+
+    def _roll_back(self) -> None:
+        """Back to the last checkpoint after a refused update, or give up."""
+        state = self.state
+        self._flush()
+        rollbacks, rows, at = state.rollbacks + 1, state.rows, state.step
+        state.rollbacks = rollbacks
+        if rollbacks > self.settings.rollback_limit:
+            state.stop = Stop(
+                Status.NON_FINITE,
+                f"a loss or gradient was not finite at step {at}, after "
+                f"{self.settings.rollback_limit} rollback(s)",
+            )
+            return
+        seconds, stop = state.seconds, state.stop
+        self.store.restore(state)
+        state.rollbacks, state.rows, state.seconds, state.stop = rollbacks, rows, seconds, stop
+        state.reseed()
+        self._emit("event", {"event": "rollback", "from": at, "to": state.step, "count": rollbacks})
+
+
+def fixed_indices(count: int, size: int, seed: int) -> Tensor:
+    """``min(count, size)`` distinct indices below ``size``, the same for the same seed."""
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randperm(size, generator=rng)[:count]
