@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from steadygan.data import Dataset, load
-from steadygan.errors import RecipeError, RunError, UsageError
+from steadygan.errors import RecipeError, RunError, SteadyganError, UsageError
 from steadygan.history import HistoryWriter, RunFiles
 from steadygan.interfaces import Samples, SampleSpec
 from steadygan.metrics import CoverageProbe, measure, sample, samples_wanted
@@ -346,7 +346,14 @@ def open_run(directory: str | Path, recipe: RecipeSource = None) -> Run:
 def _call(recipe: str | Recipe | Callable[[SampleSpec], Recipe], spec: SampleSpec) -> Recipe:
     if isinstance(recipe, Recipe):
         return recipe
-    result = (resolve(recipe) if isinstance(recipe, str) else recipe)(spec)
+    function = resolve(recipe) if isinstance(recipe, str) else recipe
+    try:
+        result = function(spec)
+    except SteadyganError:
+        raise
+    except Exception as error:  # whatever a function of the user's raises
+        reason = f"{type(error).__name__}: {error}"
+        raise RecipeError(f"the recipe function {recipe} failed ({reason}).") from error
     if not isinstance(result, Recipe):
         raise RecipeError(f"the recipe function returned {type(result).__name__}, not a Recipe.")
     return result

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -216,8 +218,6 @@ class Run:
         save_tensors(path, weights, metadata)
 
     def _export_onnx(self, path: Path, checkpoint: str | None) -> None:
-        import io
-
         try:
             import onnx  # noqa: F401
             import onnxscript  # noqa: F401
@@ -226,17 +226,22 @@ class Run:
         generator = self.generator(checkpoint)
         # Two rows: with one the exporter would take the batch for a constant.
         example = torch.zeros(2, self.recipe.latent_dim)
-        program = torch.onnx.export(
-            generator,
-            (example,),
-            input_names=["latent"],
-            output_names=["samples"],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
-            dynamo=True,
-            verbose=False,
-        )
+        log = logging.getLogger("torch.onnx")
+        level = log.level
+        log.setLevel(logging.ERROR)  # it tells of libraries that nothing here needs
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                program = torch.onnx.export(
+                    generator,
+                    (example,),
+                    input_names=["latent"],
+                    output_names=["samples"],
+                    dynamic_shapes=({0: torch.export.Dim("batch")},),
+                    dynamo=True,
+                    verbose=False,
+                )
+        finally:
+            log.setLevel(level)
         assert program is not None
-        content = io.BytesIO()
-        onnx_model = program.model_proto
-        content.write(onnx_model.SerializeToString())
-        write_atomically(path, content.getvalue())
+        write_atomically(path, program.model_proto.SerializeToString())

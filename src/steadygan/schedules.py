@@ -15,7 +15,7 @@ class Schedule(Protocol):
     def __call__(self, progress: float) -> float: ...
 
 
-Value: TypeAlias = "float | Schedule"
+Value: TypeAlias = float | Schedule
 
 
 def at(value: Value, progress: float) -> float:

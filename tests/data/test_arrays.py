@@ -65,7 +65,10 @@ def test_the_limit_keeps_so_many_training_samples() -> None:
 
 
 BAD: list[tuple[Any, str]] = [
-    (np.array([[1.0, np.nan], [2, np.inf]]), r"2 value\(s\) that are not finite, the first at \(0, 1\)"),
+    (
+        np.array([[1.0, np.nan], [2, np.inf]]),
+        r"2 value\(s\) that are not finite, the first at \(0, 1\)",
+    ),
     (np.empty((0, 3)), "no samples"),
     (np.array(3.0), "no samples"),
     (np.zeros((1, 3)), "at least 2"),

@@ -43,7 +43,7 @@ def _replaced(owner: Any, keys: Sequence[str], text: str, path: str) -> Any:
     if key not in fields:
         done = path.split(".")[: -len(keys)]
         known = [".".join([*done, name]) for name in fields]
-        raise RecipeError(f"unknown setting {path!r}.{_hint('.'.join([*done, key]), known)}")
+        raise RecipeError(f"unknown setting {path!r}.{did_you_mean('.'.join([*done, key]), known)}")
     value = getattr(owner, key)
     if not rest:
         new = _parsed(text, _hints(type(owner))[key], path)
@@ -55,10 +55,6 @@ def _replaced(owner: Any, keys: Sequence[str], text: str, path: str) -> Any:
         where = path[: -len(".".join(rest)) - 1]
         raise RecipeError(f"unknown setting {path!r}: {where} is {value!r} and has no settings.")
     return dataclasses.replace(owner, **{key: new})
-
-
-def _hint(word: str, known: list[str]) -> str:
-    return did_you_mean(word, known)
 
 
 def _replaced_in_tuple(items: tuple[Any, ...], keys: Sequence[str], text: str, path: str) -> Any:
@@ -79,7 +75,10 @@ def _replaced_in_tuple(items: tuple[Any, ...], keys: Sequence[str], text: str, p
 
 
 def _hints(cls: type[Any]) -> dict[str, Any]:
-    return typing.get_type_hints(cls)
+    try:
+        return typing.get_type_hints(cls)
+    except NameError as error:  # a class of the user's, annotated with what it does not import
+        raise RecipeError(f"the annotations of {cls.__name__} cannot be read: {error}.") from None
 
 
 _WORDS: dict[str, Any] = {
@@ -95,6 +94,8 @@ def _parsed(text: str, hint: Any, path: str) -> Any:
         return text
     try:
         value = _value(text)
+    except RecipeError:
+        raise
     except (SyntaxError, ValueError):
         value = text  # a bare word, such as a choice
     fitted = _fit(value, hint)
@@ -122,7 +123,9 @@ def _literal(node: ast.expr) -> Any:
         hints = _hints(cls)
         for key, value in named.items():
             if key not in fields:
-                raise RecipeError(f"{node.func.id} has no setting {key!r}.{_hint(key, fields)}")
+                raise RecipeError(
+                    f"{node.func.id} has no setting {key!r}.{did_you_mean(key, fields)}"
+                )
             named[key] = _fit(value, hints[key])
             if named[key] is _MISFIT:
                 raise RecipeError(f"{node.func.id}.{key} takes {_describe(hints[key])}.")
