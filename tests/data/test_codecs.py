@@ -53,7 +53,7 @@ def test_a_sheet_shows_every_image_in_its_place(tmp_path: Path) -> None:
         decoded[index] = 40 * (index + 1)
     (path,) = codec.write(decoded, tmp_path / "sheet.png")
     with Image.open(path) as sheet:
-        colours = {c for c in np.unique(np.asarray(sheet.convert("L")))}
+        colours = set(np.unique(np.asarray(sheet.convert("L"))))
         assert set(range(40, 201, 40)) <= colours
         assert sheet.width > 3 * 8  # enlarged
 

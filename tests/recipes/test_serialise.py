@@ -105,7 +105,7 @@ def test_own_classes_are_taken_from_the_own_recipe_and_compared(tmp_path: Path) 
         from_json(written)
     assert "\n" not in str(caught.value)
     changed = own_module(tmp_path, strength=2.0).recipe(SPECS[0])
-    with pytest.raises(RecipeError, match="source code was|strength was 1.0 and is 2.0"):
+    with pytest.raises(RecipeError, match=r"source code was|strength was 1\.0 and is 2\.0"):
         from_json(written, own=changed)
     edited = own_module(tmp_path, factor=3).recipe(SPECS[0])
     with pytest.raises(RecipeError, match="its source code"):
