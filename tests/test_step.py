@@ -46,7 +46,7 @@ class GradientOnly(torch.optim.Optimizer):
         super().__init__(parameters, {})  # type: ignore[arg-type]
 
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        del closure
+        """No update."""
 
 
 def batches(shape: tuple[int, ...], n: int = 8) -> tuple[Tensor, Tensor]:

@@ -61,7 +61,7 @@ _SHEET_VECTORS = 2_000
 
 
 def _silent(line: str) -> None:
-    del line
+    """The default: nobody reads."""
 
 
 def train(
@@ -466,7 +466,6 @@ def _stopping_on_signals(state: TrainingState, say: Say) -> Iterator[None]:
     """Ctrl-C and SIGTERM end the run after the step; a second one at once."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        del frame
         for each, handler in previous.items():
             signal.signal(each, handler)
         name = signal.Signals(number).name

@@ -57,7 +57,7 @@ def test_training_says_what_it_does(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["train", "digits", "--out", str(out), "--steps", "30", *TINY]) == 0
     text = capsys.readouterr().out
     assert "coverage" in text
-    assert "real against real" in text
+    assert "samples, 1,438 real, pixels" in text
     assert f"run: {out}" in text
     assert "steadygan sample" in text
     assert "\x1b" not in text  # a log is plain

@@ -49,7 +49,6 @@ class RealGradient(InputGradientPenalty):
     name = "r1"
 
     def points(self, real: Samples, fake: Samples, *, rng: torch.Generator) -> Samples:
-        del fake, rng
         return real
 
     def cost(self, gradients: Tensor) -> Tensor:
@@ -63,7 +62,6 @@ class Consistency:
     def __call__(
         self, critic: nn.Module, real: Samples, fake: Samples, *, rng: torch.Generator
     ) -> Tensor:
-        del fake
         noise = torch.randn(real.x.shape, generator=rng, dtype=real.x.dtype, device=real.x.device)
         return (score(critic, real.x + 0.1 * noise) - score(critic, real.x)).square()
 
@@ -95,7 +93,6 @@ class ReducedLoss:
         return (fake_scores - real_scores).mean()
 
     def generator_loss(self, real_scores: Tensor | None, fake_scores: Tensor) -> Tensor:
-        del real_scores
         return -fake_scores.mean()
 
 
@@ -104,13 +101,11 @@ class ConstantGenerator(ReducedLoss):
         return fake_scores - real_scores
 
     def generator_loss(self, real_scores: Tensor | None, fake_scores: Tensor) -> Tensor:
-        del real_scores
         return fake_scores * 0
 
 
 class InPlace(ConstantGenerator):
     def generator_loss(self, real_scores: Tensor | None, fake_scores: Tensor) -> Tensor:
-        del real_scores
         return fake_scores.neg_()
 
 
@@ -132,7 +127,6 @@ class Wrong:
     def __call__(
         self, critic: nn.Module, real: Samples, fake: Samples, *, rng: torch.Generator
     ) -> Tensor:
-        del rng
         share = 0.5 if self.mistake != "unseeded" else torch.rand(())
         x = (fake.x + share * (real.x - fake.x)).detach().requires_grad_()
         (gradient,) = torch.autograd.grad(

@@ -8,6 +8,7 @@ from steadygan.cli.output import print_json, print_lines
 
 def info(run: RunArgument, json: JsonOption = False) -> None:
     """Say what a run is, how it stands and what was measured."""
+    from steadygan.metrics import Measurement
     from steadygan.run import Run
 
     content = Run(run).info()
@@ -28,9 +29,4 @@ def info(run: RunArgument, json: JsonOption = False) -> None:
         f"{environment['device']}",
         f"checkpoints  {', '.join(content['checkpoints']) or 'none'}",
     )
-    for metric in content["metrics"]:
-        beside = "" if metric["reference"] is None else f" (real: {metric['reference']:.3f})"
-        print_lines(
-            f"{metric['name']:<22} {metric['value']:.3f}{beside}  "
-            f"on {metric['n_fake']} samples, {metric['n_real']} real, {metric['features']}"
-        )
+    print_lines(*(str(Measurement(**metric)) for metric in content["metrics"]))

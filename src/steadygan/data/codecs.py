@@ -52,7 +52,6 @@ class ImageCodec:
 
     def sheet(self, decoded: np.ndarray, *, real: np.ndarray | None = None) -> Image:
         """A near-square grid of the first images, small ones enlarged; ``real`` is not drawn."""
-        del real
         from PIL import Image
 
         images = decoded[:_SHEET_MOST]

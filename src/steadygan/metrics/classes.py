@@ -11,7 +11,7 @@ from torch import Tensor
 @dataclass(frozen=True)
 class ClassReport:
     """Attributes:
-    shares: of each class among the samples, ``(classes,)``, by most probable class.
+    shares: of each class among the samples, by most probable class, up to the largest label.
     top_probability: mean probability of each sample's most probable class.
     held_out_accuracy: of the classifier on real samples it was not trained on.
     held_out_top_probability: mean top probability there, to compare.
@@ -43,7 +43,7 @@ def class_report(
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
 
-    classes = int(train_labels.max()) + 1
+    classes = 1 + max(int(labels.max()) for labels in (train_labels, held_out_labels))
     # One scale for all features: scaling each alone would blow up the pixels that hardly vary.
     scale = float(train.std()) or 1.0
     model = make_pipeline(

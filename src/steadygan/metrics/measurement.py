@@ -14,7 +14,7 @@ class Measurement:
         value: of the samples.
         n_real, n_fake: how many samples of each it was computed on; 0 where none were used.
         features: the space distances were taken in, ``"pixels"`` or ``"coordinates"`` …
-        reference: the same metric of real samples against real ones, where it makes sense.
+        reference: the same metric of held-out real samples, where it makes sense.
         note: how to read it, or what it was computed with; one line.
     """
 
@@ -27,9 +27,9 @@ class Measurement:
     note: str = ""
 
     def __str__(self) -> str:
-        beside = "" if self.reference is None else f" (real against real {self.reference:.3f})"
-        on = [f"{self.n_fake} samples"]
-        if self.n_real:
-            on.append(f"{self.n_real} real")
-        text = f"{self.name} {self.value:.3f}{beside}, on {' and '.join(on)}, {self.features}"
-        return f"{text}; {self.note}" if self.note else text
+        """One line, in columns that stand below each other for several measurements."""
+        value = f"{self.value:.0f}" if isinstance(self.value, int) else f"{self.value:.3f}"
+        real = "" if self.reference is None else f"real {self.reference:.3f}"
+        on = f"{self.n_fake:,} samples" + (f", {self.n_real:,} real" if self.n_real else "")
+        note = f"; {self.note}" if self.note else ""
+        return f"{self.name:<20} {value:>6}  {real:<10}  {on}, {self.features}{note}"

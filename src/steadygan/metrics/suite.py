@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from steadygan.data import Dataset
+from steadygan.interfaces import Samples
 from steadygan.metrics.classes import class_report
 from steadygan.metrics.coverage import coverage
 from steadygan.metrics.measurement import Measurement
@@ -49,31 +50,26 @@ def measure(dataset: Dataset, samples: Tensor) -> list[Measurement]:
         samples: ``(n, *shape)`` in encoded form, independent of the data; ``samples_wanted``.
     """
     space = "pixels" if len(dataset.spec.shape) == 3 else "coordinates"
-    train, held_out = (
-        dataset.codec.encode(part.x[:_MOST].cpu()).flatten(1)
-        for part in (dataset.train, dataset.validation)
-    )
+    train, held_out = (_chosen(dataset, part) for part in (dataset.train, dataset.validation))
     fake = samples.flatten(1)
     n = min(len(train), len(fake))
-    real = train[_spread(len(train), n)]
-    everything = torch.cat([train, held_out])
-    order = torch.randperm(len(everything), generator=torch.Generator().manual_seed(0))
-    first, second = everything[order].tensor_split(2)
+    everything = torch.cat([train.x, held_out.x])
+    first, second = everything[_shuffled(len(everything))].tensor_split(2)
     halves = min(len(first), len(second))
     results = []
     if n > 5 and halves > 5:
         results.append(
             Measurement(
                 "coverage",
-                coverage(real, fake[:n]),
+                coverage(train.x[:n], fake[:n]),
                 n,
                 n,
                 space,
                 reference=coverage(first[:halves], second[:halves]),
-                note=f"k=5; the reference on two halves of {halves}",
+                note=f"k=5; real against real on two halves of {halves:,}",
             )
         )
-    copies = near_copies(train, held_out, fake)
+    copies = near_copies(train.x, held_out.x, fake)
     results.append(
         Measurement(
             "near-copies",
@@ -82,7 +78,7 @@ def measure(dataset: Dataset, samples: Tensor) -> list[Measurement]:
             len(fake),
             space,
             reference=copies.held_out,
-            note="share nearer to a training sample than half the median held-out distance",
+            note="nearer to one of them than half the held-out median",
         )
     )
     results += _classes(dataset, train, held_out, fake, space)
@@ -92,26 +88,27 @@ def measure(dataset: Dataset, samples: Tensor) -> list[Measurement]:
 
 
 def _classes(
-    dataset: Dataset, train: Tensor, held_out: Tensor, fake: Tensor, space: str
+    dataset: Dataset, train: Samples, held_out: Samples, fake: Tensor, space: str
 ) -> list[Measurement]:
-    if dataset.train.y is None or dataset.validation.y is None or dataset.class_names is None:
+    if train.y is None or held_out.y is None or dataset.class_names is None:
         return []
-    labels = dataset.train.y[: len(train)]
-    counts = torch.bincount(labels)
-    if len(counts) < 2 or int(counts[counts > 0].min()) < 5:
+    counts = torch.bincount(train.y, minlength=len(dataset.class_names))
+    if int((counts > 0).sum()) < 2 or int(counts[counts > 0].min()) < 5:
         return []  # a classifier would be trained on next to nothing
     few = fake[:SAMPLES]
-    report = class_report(train, labels, held_out, dataset.validation.y[: len(held_out)], few)
+    report = class_report(train.x, train.y, held_out.x, held_out.y, few)
     classifier = (
         f"support vector machine, accuracy {report.held_out_accuracy:.3f} "
         f"on {report.n_held_out} held-out samples"
     )
-    shares = dict(zip(dataset.class_names, report.shares, strict=True))
+    # The last classes may have no sample at all, and so no share.
+    shares = dict.fromkeys(dataset.class_names, 0.0)
+    shares |= dict(zip(dataset.class_names, report.shares, strict=False))
     listed = ", ".join(f"{name} {share:.3f}" for name, share in shares.items())
-    low, high = min(report.shares), max(report.shares)
+    low, high = min(shares.values()), max(shares.values())
     n = report.n_train
     return [
-        Measurement("smallest class share", low, n, len(few), space, note=classifier),
+        Measurement("smallest class share", low, n, len(few), space),
         Measurement("largest class share", high, n, len(few), space, note=listed),
         Measurement(
             "mean top probability",
@@ -144,9 +141,16 @@ def _modes(dataset: Dataset, fake: Tensor) -> list[Measurement]:
     ]
 
 
-def _spread(size: int, count: int) -> Tensor:
-    """``count`` indices spread evenly over ``size``."""
-    return torch.linspace(0, size - 1, count).round().long()
+def _chosen(dataset: Dataset, part: Samples) -> Samples:
+    """At most ``_MOST`` samples of a split, in random order (a split may be sorted by class), as
+    vectors ``(n, d)`` in encoded form."""
+    order = _shuffled(len(part))[:_MOST]
+    x = dataset.codec.encode(part.x[order].cpu()).flatten(1)
+    return Samples(x, None if part.y is None else part.y[order])
+
+
+def _shuffled(count: int) -> Tensor:
+    return torch.randperm(count, generator=torch.Generator().manual_seed(0))
 
 
 @dataclass(frozen=True)

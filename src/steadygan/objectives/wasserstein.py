@@ -34,5 +34,5 @@ class Wasserstein:
     def critic_loss(self, real_scores: Scores, fake_scores: Scores) -> PerSample:
         return wasserstein_critic_loss(real_scores, fake_scores)
 
-    def generator_loss(self, real_scores: Scores | None, fake_scores: Scores) -> PerSample:  # noqa: ARG002
+    def generator_loss(self, real_scores: Scores | None, fake_scores: Scores) -> PerSample:
         return wasserstein_generator_loss(fake_scores)

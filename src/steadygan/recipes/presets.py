@@ -101,7 +101,6 @@ def digits(spec: SampleSpec) -> Recipe:
 
     How it was found is in docs/decisions/0004-digits-recipe.md.
     """
-    del spec
     return Recipe(
         name="digits",
         architecture=MLP(hidden=(256, 256, 256), activation="leaky_relu"),

@@ -1,0 +1,44 @@
+"""What every result says of itself, and where it is written."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def write(name: str, title: str, rows: Sequence[Sequence[str]], notes: Sequence[str]) -> None:
+    """Write a table (its first row the header) to ``results/NAME.md`` and print it."""
+    head, *body = rows
+    table = [head, ["---"] * len(head), *body]
+    lines = [f"# {title}", "", *(f"- {line}" for line in origin(name)), ""]
+    lines += [f"| {' | '.join(row)} |" for row in table]
+    lines += ["", *notes]
+    RESULTS.mkdir(exist_ok=True)
+    text = "\n".join(lines).rstrip() + "\n"
+    (RESULTS / f"{name}.md").write_text(text)
+    print(text)
+
+
+def origin(name: str) -> list[str]:
+    import torch
+
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--exclude", "*"],
+        capture_output=True, text=True, check=False, cwd=RESULTS.parent,
+    ).stdout.strip()  # fmt: skip
+    arguments = " ".join(sys.argv[1:])
+    return [
+        f"command: `python benchmarks/{name}.py{' ' if arguments else ''}{arguments}`",
+        f"commit: {commit or 'unknown'}",
+        f"machine: {os.cpu_count()} cores, {platform.machine()}, "
+        f"{torch.backends.cpu.get_cpu_capability()}, torch {torch.__version__}, "
+        f"Python {platform.python_version()}",
+        f"date: {datetime.now(UTC):%Y-%m-%d}",
+    ]

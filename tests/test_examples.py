@@ -1,0 +1,78 @@
+"""The examples run as they are, and what the README says of them holds."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from steadygan.cli import main
+from steadygan.conformance import check_objective, check_penalty
+from steadygan.interfaces import Objective, Penalty
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_manual_loop_runs_and_is_short() -> None:
+    path = EXAMPLES / "manual_loop.py"
+    assert len(path.read_text().splitlines()) < 40
+    command = [sys.executable, str(path), "3"]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert re.fullmatch(r"step 3: estimate -?\d+\.\d{4}, \d+ of 25 modes\n", output)
+
+
+def test_own_classes_conform() -> None:
+    own = load("own_recipe")
+    objective, penalty = own.NonSaturating(), own.RealGradient()
+    assert isinstance(objective, Objective)
+    assert isinstance(penalty, Penalty)
+    check_objective(objective)
+    check_penalty(penalty)
+
+
+def test_an_own_recipe_trains_resumes_and_samples(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = ["--recipe", f"{EXAMPLES / 'own_recipe.py'}:recipe"]
+    out = str(tmp_path / "run")
+    assert main(["train", "digits", *recipe, "--steps", "20", "--out", out]) == 0
+    written = json.loads((tmp_path / "run" / "recipe.json").read_text())
+    assert written["objective"]["class"] == "own_recipe:NonSaturating"
+    assert main(["resume", out, "--steps", "30"]) == 2
+    assert "--recipe" in capsys.readouterr().err
+    assert main(["resume", out, "--steps", "30", *recipe]) == 0
+    assert main(["sample", out, "-n", "4", "-o", str(tmp_path / "a.png"), *recipe]) == 0
+    assert main(["info", out]) == 0
+
+
+def test_every_link_of_the_docs_leads_somewhere() -> None:
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/**/*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)|src=\"([^\":]+)\"", page.read_text()):
+            name = target[0] or target[1]
+            assert (page.parent / name).exists(), f"{page.relative_to(ROOT)} links to {name}"
+
+
+def test_the_snippets_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (ROOT / "README.md").read_text()
+    first = next(b for b in re.findall(r"```python\n(.*?)```", text, re.S) if "train(" in b)
+    monkeypatch.chdir(tmp_path)
+    scope: dict[str, object] = {}
+    exec(first.replace("steps=2000", "steps=20"), scope)
+    assert getattr(scope["images"], "shape", None) == (16, 8, 8, 1)
