@@ -193,6 +193,12 @@ def _advance(
     resumed = store.has_any()
     if resumed:
         store.restore(state)
+    shape = "×".join(str(side) for side in dataset.spec.shape)
+    say(
+        f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.validation):,} held-out "
+        f"samples of {shape} · recipe {recipe.name}, seed {recipe.seed} · {state.device}, "
+        f"{recipe.training.threads} thread(s) · {files.root}"
+    )
     _write_json(files.status, {"status": Status.RUNNING})
     files.generator.unlink(missing_ok=True)  # of an earlier end; the checkpoints hold what counts
     history = HistoryWriter(files.history, keep=state.rows)

@@ -104,12 +104,12 @@ def _classes(
     # The last classes may have no sample at all, and so no share.
     shares = dict.fromkeys(dataset.class_names, 0.0)
     shares |= dict(zip(dataset.class_names, report.shares, strict=False))
-    listed = ", ".join(f"{name} {share:.3f}" for name, share in shares.items())
-    low, high = min(shares.values()), max(shares.values())
+    rarest, commonest = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
     n = report.n_train
     return [
-        Measurement("smallest class share", low, n, len(few), space),
-        Measurement("largest class share", high, n, len(few), space, note=listed),
+        Measurement(f"{which} class share", shares[name], n, len(few), space, note=f"class {name}")
+        for which, name in (("smallest", rarest), ("largest", commonest))
+    ] + [
         Measurement(
             "mean top probability",
             report.top_probability,
