@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
+
+from pictures import mixed_folder
 
 
 @pytest.fixture(autouse=True)
@@ -13,3 +16,8 @@ def _one_world_per_test() -> Iterator[None]:
     torch.manual_seed(0)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    return mixed_folder(tmp_path / "mixed")

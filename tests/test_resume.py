@@ -152,6 +152,11 @@ def test_a_signal_finishes_the_step_saves_and_says_how_to_resume(
     while not (out / "checkpoints" / "step-000000007.safetensors").exists():
         assert process.poll() is None
         time.sleep(0.005)
+    process.send_signal(signal.SIGSTOP)
+    second = steadygan("resume", str(out), check=False)  # while the first still holds the run
+    assert second.returncode == 2
+    assert "being trained by another process" in second.stderr
+    process.send_signal(signal.SIGCONT)
     process.send_signal(number)
     text, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number

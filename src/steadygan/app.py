@@ -118,8 +118,9 @@ def train(
     )
     _write_json(files.data, data_to_json(dataset, source))
     _write_json(files.environment, _environment(chosen_device, overrides, data_root))
-    _write_json(files.recipe, to_json(resolved))  # last: now it is a run that can be resumed
-    return _advance(files, resolved, dataset, state, observers, say)
+    with _alone(files):
+        _write_json(files.recipe, to_json(resolved))  # last: now it is a run that can be resumed
+        return _advance(files, resolved, dataset, state, observers, say)
 
 
 def resume(
@@ -174,9 +175,10 @@ def resume(
     if resolved.training.threads is not None:
         torch.set_num_threads(resolved.training.threads)
     state = _new_state(resolved, dataset, _device(device))
-    if extended != resolved:
-        _write_json(files.recipe, to_json(extended))
-    return _advance(files, extended, dataset, state, observers, say)
+    with _alone(files):
+        if extended != resolved:
+            _write_json(files.recipe, to_json(extended))
+        return _advance(files, extended, dataset, state, observers, say)
 
 
 def _advance(
@@ -431,6 +433,23 @@ def _new_run(out: str | Path | None, dataset: Dataset, recipe: Recipe) -> RunFil
         raise RunError(
             f"no run directory can be made at {error.filename}: {error.strerror}."
         ) from None
+
+
+@contextmanager
+def _alone(files: RunFiles) -> Iterator[None]:
+    """Two processes that train one run would write over each other. The system gives a lock on the
+    run's ``data.json``, which is never rewritten, back however the process ends."""
+    try:
+        import fcntl
+    except ImportError:  # not a POSIX system
+        yield
+        return
+    with files.data.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"{files.root} is being trained by another process.") from None
+        yield
 
 
 def _environment(

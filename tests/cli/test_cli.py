@@ -170,6 +170,22 @@ def test_points_are_sampled_as_rows(tmp_path: Path) -> None:
     assert main(["sample", str(out), "-n", "9", "-o", str(tmp_path / "p.png")]) == 0
 
 
+def test_a_mixed_folder_trains_and_what_it_skips_is_named(
+    mixed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ["--set", "architecture.width=4", "--set", "training.batch_size=4"]
+    out = tmp_path / "run"
+    assert main(["train", str(mixed), "--out", str(out), "--steps", "3", *small]) == 0
+    text = capsys.readouterr().out
+    assert "4 unreadable file(s) skipped" in text
+    for name in ("truncated.png", "text.png", "empty.jpg", "dangling.png"):
+        assert name in text
+    assert main(["resume", str(out), "--steps", "5"]) == 0
+    assert main(["sample", str(out), "-n", "3", "-o", str(tmp_path / "pngs")]) == 0
+    with Image.open(next((tmp_path / "pngs").iterdir())) as image:
+        assert (image.mode, image.size) == ("RGB", (20, 20))
+
+
 @pytest.fixture
 def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with things that are not right."""
