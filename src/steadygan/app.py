@@ -97,6 +97,8 @@ def train(
         UsageError: something given cannot be used; nothing was written then.
     """
     chosen_device = _device(device)
+    if isinstance(recipe, str):
+        resolve(recipe)  # a misspelt name is said before the data are read
     # The source is read as the recipe says, and a recipe may depend on what was read: so first as
     # the overrides alone say, and again only where the recipe itself wants it otherwise.
     options = override(Recipe(), [o for o in overrides if o.startswith("data.")]).data
@@ -268,7 +270,7 @@ def _trainer(
             ema=recipe.ema,
             clip_gradient_norm=recipe.training.clip_gradient_norm,
             accumulation=recipe.training.accumulation,
-            couples_samples=couples_samples(critic, held_out[:8]),
+            couples_samples=couples_samples(critic, torch.cat([held_out, training])[:8]),
         ),
         stored=stored,
         encode=dataset.encode,
