@@ -98,8 +98,7 @@ def _classes(
     few = fake[:SAMPLES]
     report = class_report(train.x, train.y, held_out.x, held_out.y, few)
     classifier = (
-        f"support vector machine, accuracy {report.held_out_accuracy:.3f} "
-        f"on {report.n_held_out} held-out samples"
+        f"by an SVM, accuracy {report.held_out_accuracy:.3f} on {report.n_held_out:,} held out"
     )
     # The last classes may have no sample at all, and so no share.
     shares = dict.fromkeys(dataset.class_names, 0.0)
