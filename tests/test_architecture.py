@@ -24,7 +24,7 @@ LAYERS = [
     {"objectives", "penalties", "constraints", "stabilisers"},
     {"step", "conformance"},
     {"training"},
-    {"history"},
+    {"history", "environment"},
     {"metrics"},
     {"recipes"},
     {"run"},

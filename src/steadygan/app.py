@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeAlias
@@ -20,7 +15,9 @@ import torch
 from torch import Tensor
 
 from steadygan.data import Dataset, load
-from steadygan.errors import RecipeError, RunError, SteadyganError, UsageError
+from steadygan.data import names as data_names
+from steadygan.environment import choose_device, environment_of, now
+from steadygan.errors import RecipeError, RunError, SteadyganError
 from steadygan.history import HistoryWriter, RunFiles
 from steadygan.interfaces import Samples, SampleSpec
 from steadygan.metrics import CoverageProbe, measure, sample, samples_wanted
@@ -96,7 +93,7 @@ def train(
     Raises:
         UsageError: something given cannot be used; nothing was written then.
     """
-    chosen_device = _device(device)
+    chosen_device = choose_device(device)
     if isinstance(recipe, str):
         resolve(recipe)  # a misspelt name is said before the data are read
     # The source is read as the recipe says, and a recipe may depend on what was read: so first as
@@ -115,11 +112,8 @@ def train(
         say(note)
     state = _new_state(resolved, dataset, chosen_device)
     files = _new_run(out, dataset, resolved)
-    source = (
-        str(Path(data).resolve()) if _is_path(data) else data if isinstance(data, str) else None
-    )
-    _write_json(files.data, data_to_json(dataset, source))
-    _write_json(files.environment, _environment(chosen_device, overrides, data_root))
+    _write_json(files.data, data_to_json(dataset, _source(data)))
+    _write_json(files.environment, environment_of(chosen_device, overrides, data_root))
     with _alone(files):
         _write_json(files.recipe, to_json(resolved))  # last: now it is a run that can be resumed
         return _advance(files, resolved, dataset, state, observers, say)
@@ -132,7 +126,7 @@ def resume(
     data: DataSource = None,
     steps: int | None = None,
     minutes: float | None = None,
-    device: str = "auto",
+    device: str | None = None,
     data_root: str | Path | None = None,
     observers: Sequence[Observer] = (),
     say: Say = _silent,
@@ -144,7 +138,8 @@ def resume(
         recipe: only where the run uses classes of your own: the recipe that names them, again.
         data: only where the source was an array, or has moved.
         steps, minutes: a new budget, to go on beyond the old one; written to the recipe.
-        device, data_root, observers, say: as in ``train``.
+        device: None goes on where the run was.
+        data_root, observers, say: as in ``train``.
 
     Raises:
         UsageError: the run, its data or its classes are missing or not what they were.
@@ -167,16 +162,17 @@ def resume(
             f"the data at {dataset.name} are not those that {files.root} was trained on: "
             f"fingerprint {dataset.fingerprint[:12]} instead of {data_json['fingerprint'][:12]}."
         )
-    now = _environment(_device(device), environment.get("overrides", []), data_root)
+    chosen_device = choose_device(device or environment["device"])
+    current = environment_of(chosen_device, environment.get("overrides", []), data_root)
     for name in ("torch", "processor", "device"):
-        if now[name] != environment.get(name):
+        if current[name] != environment.get(name):
             say(
-                f"note: {name} was {environment.get(name)!r} and is {now[name]!r}: "
+                f"note: {name} was {environment.get(name)!r} and is {current[name]!r}: "
                 "the run goes on, but not bit by bit as it would have."
             )
     if resolved.training.threads is not None:
         torch.set_num_threads(resolved.training.threads)
-    state = _new_state(resolved, dataset, _device(device))
+    state = _new_state(resolved, dataset, chosen_device)
     with _alone(files):
         if extended != resolved:
             _write_json(files.recipe, to_json(extended))
@@ -204,7 +200,8 @@ def _advance(
         f"{recipe.training.threads} thread(s) · {files.root}"
     )
     _write_json(files.status, {"status": Status.RUNNING})
-    files.generator.unlink(missing_ok=True)  # of an earlier end; the checkpoints hold what counts
+    for path in (files.generator, files.metrics):
+        path.unlink(missing_ok=True)  # of an earlier end; the checkpoints hold what counts
     history = HistoryWriter(files.history, keep=state.rows)
     trainer.observers = [history, *observers, *trainer.observers]
     try:
@@ -221,7 +218,7 @@ def _advance(
             "reason": outcome.reason,
             "step": state.step,
             "seconds": round(state.seconds, 3),
-            "ended": _now(),
+            "ended": now(),
         }
         _write_json(files.status, status)
         if outcome.status in (Status.FINISHED, Status.PLATEAU):
@@ -389,18 +386,6 @@ def _with_threads(recipe: Recipe) -> Recipe:
     return replace(recipe, training=replace(recipe.training, threads=threads))
 
 
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
-        raise UsageError(f"device {name!r} cannot be used ({reason}): try cpu.") from None
-    return device
-
-
 def _new_run(out: str | Path | None, dataset: Dataset, recipe: Recipe) -> RunFiles:
     """A new or empty directory for the run.
 
@@ -454,34 +439,11 @@ def _alone(files: RunFiles) -> Iterator[None]:
         yield
 
 
-def _environment(
-    device: torch.device, overrides: Sequence[str], data_root: str | Path | None
-) -> dict[str, Any]:
-    try:
-        own_version = version("steadygan")
-    except PackageNotFoundError:  # run from a source tree
-        own_version = "unknown"
-    return {
-        "steadygan": own_version,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "platform": platform.platform(),
-        "processor": torch.backends.cpu.get_cpu_capability(),
-        "cores": os.cpu_count(),
-        "device": str(device),
-        "command": sys.argv,
-        "overrides": list(overrides),
-        "data_root": None if data_root is None else str(Path(data_root).resolve()),
-        "began": _now(),
-    }
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _is_path(data: DataSource) -> bool:
-    return isinstance(data, Path) or (isinstance(data, str) and Path(data).exists())
+def _source(data: DataSource) -> str | None:
+    """How a resume finds the data again: by name, by full path, or not at all."""
+    if isinstance(data, str) and data in data_names():
+        return data
+    return str(Path(data).resolve()) if isinstance(data, (str, Path)) else None
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from steadygan.errors import RecipeError
 from steadygan.interfaces import SampleSpec
@@ -67,6 +70,10 @@ def test_own_recipes_are_found_by_module_and_by_file(
         ("mine_two:number", "no function 'number'"),
         ("absent.py:recipe", "no file absent.py"),
         ("broken.py:recipe", "SyntaxError"),
+        ("leaves:recipe", r"cannot be imported \(SystemExit: 3\)"),
+        ("leaves.py:recipe", r"cannot be imported \(SystemExit: 3\)"),
+        ("json.py:recipe", "has the name of another module, 'json'"),
+        ("torch.py:recipe", "has the name of another module, 'torch'"),
     ],
 )
 def test_what_cannot_be_found_is_one_line(
@@ -74,7 +81,21 @@ def test_what_cannot_be_found_is_one_line(
 ) -> None:
     (tmp_path / "mine_two.py").write_text(OWN)
     (tmp_path / "broken.py").write_text("def recipe(:\n")
+    (tmp_path / "leaves.py").write_text("import sys\nsys.exit(3)\n")
+    (tmp_path / "json.py").write_text(OWN)
+    (tmp_path / "torch.py").write_text(OWN)
     monkeypatch.chdir(tmp_path)
+    before = list(sys.path)
     with pytest.raises(RecipeError, match=complaint) as caught:
         resolve(text)
     assert "\n" not in str(caught.value)
+    assert sys.modules["json"] is json
+    assert sys.modules["torch"] is torch
+    assert "broken" not in sys.modules
+    assert sys.path == before
+
+
+def test_a_file_finds_what_lies_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "beside_the_recipe.py").write_text(OWN)
+    (tmp_path / "finder.py").write_text("from beside_the_recipe import recipe\n")
+    assert resolve(f"{tmp_path / 'finder.py'}:recipe")(POINTS).name == "wgan"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +17,7 @@ from steadygan.interfaces import SampleSpec
 from steadygan.penalties import Term, TwoSided
 from steadygan.recipes import PRESETS, Recipe, differences, from_json, override, settings, to_json
 from steadygan.schedules import Cosine, Exponential, Linear
-from steadygan.training import Adam
+from steadygan.training import Adam, Training
 
 SPECS = [SampleSpec((2,)), SampleSpec((9,)), SampleSpec((3, 32, 32), (-1.0, 1.0))]
 
@@ -59,7 +60,7 @@ def test_every_setting_that_is_shown_can_be_set() -> None:
 
 
 OWN = """
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from steadygan.penalties import Term, TwoSided
 from steadygan.recipes import Recipe
 from steadygan.networks import Custom
@@ -110,13 +111,52 @@ def test_own_classes_are_taken_from_the_own_recipe_and_compared(tmp_path: Path) 
     edited = own_module(tmp_path, factor=3).recipe(SPECS[0])
     with pytest.raises(RecipeError, match="its source code"):
         from_json(written, own=edited)
+    ours = Recipe(architecture=recipe.architecture)
+    with pytest.raises(
+        RecipeError, match=r"recipe\.objective was 'mine:MyObjective' and is 'Wasserstein'"
+    ):
+        from_json(written, own=ours)
+
+
+def test_a_changed_field_of_an_own_class_is_named_before_its_source(tmp_path: Path) -> None:
+    written = through_text(own_module(tmp_path).recipe(SPECS[0]))
+    changed = own_module(tmp_path, strength=2.0).recipe(SPECS[0])
+    with pytest.raises(RecipeError, match=r"recipe\.objective\.strength was 1\.0 and is 2\.0\."):
+        from_json(written, own=changed)
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A penalty of one's own that holds another."""
+
+    inner: TwoSided = field(default_factory=TwoSided)
+    weights: tuple[float, ...] = (1.0, 2.0)
+
+
+def test_own_parts_are_compared_to_the_bottom_and_at_their_place() -> None:
+    def holding(*penalties: Mean) -> Recipe:
+        return Recipe(penalty=tuple(Term(each) for each in penalties))  # type: ignore[arg-type]
+
+    written = through_text(holding(Mean()))
+    assert from_json(written, own=holding(Mean())) == holding(Mean())
+    for own, complaint in [
+        (holding(Mean(TwoSided(0.5))), r"penalty\.0\.penalty\.inner\.target was 1\.0 and is 0\.5"),
+        (
+            holding(Mean(weights=(1.0, 3.0))),
+            r"penalty\.0\.penalty\.weights\.1 was 2\.0 and is 3\.0",
+        ),
+        (holding(), r"recipe\.penalty\.0\.penalty was '.*Mean' and is 'nothing'"),
+    ]:
+        with pytest.raises(RecipeError, match=complaint) as caught:
+            from_json(written, own=own)
+        assert "--recipe" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [
         ({"class": "Nothing"}, "unknown component 'Nothing'"),
-        ({"class": "TwoSided"}, "not a recipe"),
+        ({"class": "TwoSided", "target": 1.0}, "not a recipe"),
         ({"class": "Recipe", "nonsense": 1}, "recipe.nonsense is unknown"),
         ({"class": "Recipe", "objective": {}}, "recipe.objective has neither"),
         ({"class": "Recipe", "ema": {"class": "EMA", "dekay": 1}}, "recipe.ema.dekay"),
@@ -129,7 +169,28 @@ def test_a_damaged_recipe_is_one_line(damage: dict[str, Any], complaint: str) ->
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("path", ["seed", "training.steps", "penalty.0.penalty", "ema.decay"])
+def test_a_field_that_is_missing_is_named_and_never_guessed(path: str) -> None:
+    written = through_text(Recipe(penalty=(Term(TwoSided()),)))
+    part = written
+    *before, last = path.split(".")
+    for key in before:
+        part = part[int(key) if key.isdigit() else key]
+    del part[last]
+    with pytest.raises(RecipeError, match=rf"recipe\.{path} is missing"):
+        from_json(written)
+
+
+@pytest.mark.parametrize(("name", "value"), [("seed", "abc"), ("latent_dim", None)])
+def test_a_value_of_another_type_is_no_traceback(name: str, value: object) -> None:
+    with pytest.raises(RecipeError, match="is the file damaged") as caught:
+        from_json(through_text(Recipe()) | {name: value})
+    assert "\n" not in str(caught.value)
+
+
 def test_what_cannot_be_written_is_named() -> None:
+    with pytest.raises(RecipeError, match=r"recipe\.training\.minutes is inf"):
+        to_json(Recipe(training=Training(minutes=float("inf"))))
     with pytest.raises(RecipeError, match=r"recipe\.objective holds a object"):
         to_json(Recipe(objective=object()))  # type: ignore[arg-type]
 

@@ -33,6 +33,9 @@ MinutesOption: TypeAlias = Annotated[
 DeviceOption: TypeAlias = Annotated[
     str, typer.Option("--device", metavar="D", help="auto, cpu, cuda, cuda:1 …")
 ]
+ResumeDeviceOption: TypeAlias = Annotated[
+    str | None, typer.Option("--device", metavar="D", help="Another device than the run had.")
+]
 DataRootOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(

@@ -6,10 +6,10 @@ from steadygan.cli.display import Display
 from steadygan.cli.ending import end
 from steadygan.cli.options import (
     DataRootOption,
-    DeviceOption,
     JsonOption,
     MinutesOption,
     OwnRecipeOption,
+    ResumeDeviceOption,
     RunArgument,
     StepsOption,
 )
@@ -20,7 +20,7 @@ def resume(
     recipe: OwnRecipeOption = None,
     steps: StepsOption = None,
     minutes: MinutesOption = None,
-    device: DeviceOption = "auto",
+    device: ResumeDeviceOption = None,
     data_root: DataRootOption = None,
     json: JsonOption = False,
 ) -> int:

@@ -11,15 +11,35 @@ from typing import Any
 from steadygan.constraints import WeightClipping
 from steadygan.data import DataOptions, ImageCodec, VectorCodec
 from steadygan.errors import RecipeError, did_you_mean
+from steadygan.interfaces import Architecture, Constraint, Objective, Penalty
 from steadygan.networks import DCGAN, MLP, Custom, ResNet
 from steadygan.objectives import Wasserstein
 from steadygan.penalties import Term, TwoSided
 from steadygan.recipes.recipe import Recipe
-from steadygan.schedules import Cosine, Exponential, Linear
+from steadygan.schedules import Cosine, Exponential, Linear, Schedule
 from steadygan.stabilisers import EMA
-from steadygan.training import SGD, Adam, AdamW, Burst, Plateau, RMSProp, Signal, Training
+from steadygan.training import (
+    SGD,
+    Adam,
+    AdamW,
+    Burst,
+    OptimiserSettings,
+    Plateau,
+    RMSProp,
+    Signal,
+    Training,
+)
 
-SCHEDULES = (Linear, Cosine, Exponential)
+# What can stand where an interface is asked for. Said here and not found by the methods: an
+# optimiser has a ``build`` as an architecture has, a schedule is called as a penalty is.
+KINDS: dict[Any, tuple[type[Any], ...]] = {
+    Architecture: (MLP, DCGAN, ResNet, Custom),
+    Objective: (Wasserstein,),
+    Penalty: (TwoSided,),
+    Constraint: (WeightClipping,),
+    OptimiserSettings: (Adam, AdamW, RMSProp, SGD),
+    Schedule: (Linear, Cosine, Exponential),
+}
 
 COMPONENTS: dict[str, type[Any]] = {
     each.__name__: each
@@ -28,24 +48,13 @@ COMPONENTS: dict[str, type[Any]] = {
         DataOptions,
         ImageCodec,
         VectorCodec,
-        MLP,
-        DCGAN,
-        ResNet,
-        Custom,
-        Wasserstein,
         Term,
-        TwoSided,
-        WeightClipping,
         EMA,
-        Adam,
-        AdamW,
-        RMSProp,
-        SGD,
         Burst,
         Training,
         Signal,
         Plateau,
-        *SCHEDULES,
+        *(each for kind in KINDS.values() for each in kind),
     )
 }
 

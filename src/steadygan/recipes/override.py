@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import math
+import sys
 import types
 import typing
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, Union, get_args, get_origin
 
-from steadygan.errors import RecipeError, did_you_mean
-from steadygan.recipes.components import SCHEDULES, component
+from steadygan.errors import RecipeError, UsageError, did_you_mean
+from steadygan.networks import Custom
+from steadygan.recipes.components import COMPONENTS, KINDS, component
 from steadygan.recipes.recipe import Recipe
-from steadygan.schedules import Schedule
 
 
 def override(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
@@ -32,46 +32,63 @@ def override(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
         path, equals, text = assignment.partition("=")
         if not equals or not path.strip():
             raise RecipeError(f"--set {assignment!r}: write it as key=value, training.steps=500.")
-        recipe = _replaced(recipe, path.strip().split("."), text.strip(), path.strip())
+        path = path.strip()
+        recipe = _changed(recipe, Recipe, path.split("."), text.strip(), path)
     return recipe
 
 
-def _replaced(owner: Any, keys: Sequence[str], text: str, path: str) -> Any:
-    """A copy of the dataclass ``owner`` with the value at ``keys`` replaced."""
-    key, rest = keys[0], keys[1:]
-    fields = [field.name for field in dataclasses.fields(owner)]
-    if key not in fields:
-        done = path.split(".")[: -len(keys)]
-        known = [".".join([*done, name]) for name in fields]
-        raise RecipeError(f"unknown setting {path!r}.{did_you_mean('.'.join([*done, key]), known)}")
-    value = getattr(owner, key)
-    if not rest:
-        new = _parsed(text, _hints(type(owner))[key], path)
-    elif isinstance(value, tuple):
-        new = _replaced_in_tuple(value, rest, text, path)
-    elif dataclasses.is_dataclass(value):
-        new = _replaced(value, rest, text, path)
-    else:
-        where = path[: -len(".".join(rest)) - 1]
-        raise RecipeError(f"unknown setting {path!r}: {where} is {value!r} and has no settings.")
-    return dataclasses.replace(owner, **{key: new})
-
-
-def _replaced_in_tuple(items: tuple[Any, ...], keys: Sequence[str], text: str, path: str) -> Any:
-    names = [str(getattr(item, "name", "")) for item in items]
-    if keys[0].isdigit() and int(keys[0]) < len(items):
-        index, keys = int(keys[0]), keys[1:]
-    elif keys[0] in names:
-        index, keys = names.index(keys[0]), keys[1:]
-    elif len(items) == 1:
-        index = 0
-    else:
-        known = [f"{i} ({name})" for i, name in enumerate(names)] or ["nothing"]
-        raise RecipeError(f"unknown setting {path!r}: there is {', '.join(known)} here.")
+def _changed(value: Any, hint: Any, keys: Sequence[str], text: str, path: str) -> Any:
+    """A copy of ``value``, annotated with ``hint``, where ``text`` is set at ``keys``."""
     if not keys:
-        raise RecipeError(f"{path} is a whole component: set one of its settings, or all of them.")
-    changed = _replaced(items[index], keys, text, path)
+        return _parsed(text, hint, path)
+    if isinstance(value, tuple):
+        return _changed_tuple(value, hint, keys, text, path)
+    if not _is_component(value):
+        where = path[: -len(".".join(keys)) - 1]
+        raise RecipeError(f"unknown setting {path!r}: {where} is {value!r} and has no settings.")
+    key, rest = keys[0], keys[1:]
+    if key not in _fields(value):
+        raise _unknown(path, keys, _fields(value))
+    new = _changed(getattr(value, key), _hints(type(value))[key], rest, text, path)
+    return dataclasses.replace(value, **{key: new})
+
+
+def _changed_tuple(
+    items: tuple[Any, ...], hint: Any, keys: Sequence[str], text: str, path: str
+) -> Any:
+    names = [str(getattr(item, "name", "")) for item in items]
+    places = {name: i for i, name in enumerate(names) if name and names.count(name) == 1}
+    places |= {str(i): i for i in range(len(items))}
+    if keys[0] in places:
+        index, keys = places[keys[0]], keys[1:]
+    elif len(items) != 1:
+        known = [f"{i} ({name})" if name else str(i) for i, name in enumerate(names)]
+        raise RecipeError(
+            f"unknown setting {path!r}: there is {', '.join(known) or 'nothing'} here."
+        )
+    elif _is_component(items[0]) and keys[0] in _fields(items[0]):
+        index = 0  # the only element: its step is left out
+    else:
+        settings = _fields(items[0]) if _is_component(items[0]) else []
+        raise _unknown(path, keys, [*places, *settings])
+    item_hint = dict(enumerate(_item_hints(hint, len(items)))).get(index, Any)
+    changed = _changed(items[index], item_hint, keys, text, path)
     return (*items[:index], changed, *items[index + 1 :])
+
+
+def _unknown(path: str, keys: Sequence[str], known: Sequence[str]) -> RecipeError:
+    """The error for ``keys[0]``, which is none of ``known`` at its level of the path."""
+    done = path.split(".")[: -len(keys)]
+    here = [".".join([*done, name]) for name in known]
+    return RecipeError(f"unknown setting {path!r}.{did_you_mean('.'.join([*done, keys[0]]), here)}")
+
+
+def _fields(value: Any) -> list[str]:
+    return [field.name for field in dataclasses.fields(value)]
+
+
+def _is_component(value: Any) -> bool:
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)
 
 
 def _hints(cls: type[Any]) -> dict[str, Any]:
@@ -92,13 +109,7 @@ def _parsed(text: str, hint: Any, path: str) -> Any:
     """The value that ``text`` stands for, checked against the annotation ``hint``."""
     if hint is str:
         return text
-    try:
-        value = _value(text)
-    except RecipeError:
-        raise
-    except (SyntaxError, ValueError):
-        value = text  # a bare word, such as a choice
-    fitted = _fit(value, hint)
+    fitted = _fit(_value(text), hint)
     if fitted is _MISFIT:
         raise RecipeError(f"{path} takes {_describe(hint)}, not {text!r}.")
     return fitted
@@ -107,37 +118,54 @@ def _parsed(text: str, hint: Any, path: str) -> Any:
 def _value(text: str) -> Any:
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
-    return _literal(ast.parse(text, mode="eval").body)
+    try:
+        return _literal(ast.parse(text, mode="eval").body)
+    except UsageError:  # a ValueError too, and what a component says of its own settings
+        raise
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return text
 
 
 def _literal(node: ast.expr) -> Any:
     """Numbers, strings, tuples, and components of ours; nothing is evaluated."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        cls = component(node.func.id)
-        named = {word.arg: _literal(word.value) for word in node.keywords if word.arg}
-        fields = [field.name for field in dataclasses.fields(cls)]
-        given = [_literal(argument) for argument in node.args]
-        if len(given) > len(fields):
-            raise RecipeError(f"{node.func.id} takes at most {len(fields)} settings.")
-        named = dict(zip(fields, given, strict=False)) | named
-        hints = _hints(cls)
-        for key, value in named.items():
-            if key not in fields:
-                raise RecipeError(
-                    f"{node.func.id} has no setting {key!r}.{did_you_mean(key, fields)}"
-                )
-            named[key] = _fit(value, hints[key])
-            if named[key] is _MISFIT:
-                raise RecipeError(f"{node.func.id}.{key} takes {_describe(hints[key])}.")
-        try:
-            return cls(**named)
-        except TypeError as error:  # a setting without a default is missing
-            raise RecipeError(f"{node.func.id}: {error}.") from None
+        return _built(node.func.id, node)
     if isinstance(node, (ast.Tuple, ast.List)):
         return tuple(_literal(each) for each in node.elts)
     if isinstance(node, ast.Name):
         return _WORDS.get(node.id.lower(), node.id)
-    return ast.literal_eval(node)
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError):
+        return ast.unparse(node)  # words, such as probe.coverage
+
+
+def _built(name: str, call: ast.Call) -> Any:
+    """The component of ours that ``Name(value, key=value)`` stands for."""
+    cls = component(name)
+    hints = _hints(cls)
+    fields = dataclasses.fields(cls)
+    known = [field.name for field in fields]
+    if len(call.args) > len(known):
+        raise RecipeError(f"{name} takes at most {len(known)} settings.")
+    given = [*zip(known, call.args, strict=False), *((k.arg, k.value) for k in call.keywords)]
+    values: dict[str, Any] = {}
+    for key, node in given:
+        if key not in known:  # None is **
+            raise RecipeError(
+                f"{name} has no setting {key or '**'!r}.{did_you_mean(key or '', known)}"
+            )
+        if key in values:
+            raise RecipeError(f"{name} is given {key!r} twice.")
+        values[key] = _fit(_literal(node), hints[key])
+        if values[key] is _MISFIT:
+            wanted, text = _describe(hints[key]), ast.unparse(node)
+            raise RecipeError(f"{name}.{key} takes {wanted}, not {text!r}.")
+    required = [f.name for f in fields if f.default is f.default_factory is dataclasses.MISSING]
+    missing = [key for key in required if key not in values]
+    if missing:
+        raise RecipeError(f"{name} needs {' and '.join(missing)}.")
+    return cls(**values)
 
 
 _MISFIT: Any = object()
@@ -152,21 +180,29 @@ def _fit(value: Any, hint: Any) -> Any:
     if origin is Literal:
         return value if value in get_args(hint) else _MISFIT
     if origin is tuple:
-        item = get_args(hint)[0]
         items = value if isinstance(value, tuple) else (value,) if value is not None else ()
-        fitted = tuple(_fit(each, item) for each in items)
-        return _MISFIT if _MISFIT in fitted else fitted
+        wanted = _item_hints(hint, len(items))
+        if len(wanted) != len(items):
+            return _MISFIT
+        fitted = tuple(_fit(each, one) for each, one in zip(items, wanted, strict=True))
+        return _MISFIT if any(each is _MISFIT for each in fitted) else fitted
     if hint in _SCALARS:
         return _SCALARS[hint](value)
-    if hint is Schedule:
-        return value if isinstance(value, SCHEDULES) else _MISFIT
-    if isinstance(hint, type):
-        return value if _is_component(value) and isinstance(value, hint) else _MISFIT
-    return _MISFIT
+    return value if isinstance(value, _classes(hint)) else _MISFIT
 
 
-def _is_component(value: Any) -> bool:
-    return dataclasses.is_dataclass(value) and not isinstance(value, type)
+def _item_hints(hint: Any, count: int) -> tuple[Any, ...]:
+    """The annotation of each of ``count`` elements of a tuple annotated with ``hint``."""
+    options = (hint, *get_args(hint))
+    arguments: tuple[Any, ...] = next(
+        (get_args(each) for each in options if get_origin(each) is tuple), ()
+    )
+    return (arguments[0],) * count if arguments[1:] == (...,) else arguments
+
+
+def _classes(hint: Any) -> tuple[type[Any], ...]:
+    """The components of ours that fit ``hint``, by the table; none where Python alone can."""
+    return KINDS.get(hint) or tuple(each for each in COMPONENTS.values() if each is hint)
 
 
 def _whole(value: Any) -> Any:
@@ -177,7 +213,8 @@ def _whole(value: Any) -> Any:
 
 def _real(value: Any) -> Any:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if number and math.isfinite(value) else _MISFIT
+    # Not infinite, not NaN, and no whole number too large for a float.
+    return float(value) if number and abs(value) <= sys.float_info.max else _MISFIT
 
 
 _SCALARS: dict[Any, Callable[[Any], Any]] = {
@@ -197,21 +234,16 @@ def _describe(hint: Any) -> str:
         return " or ".join(str(choice) for choice in get_args(hint))
     if origin is tuple:
         return f"{_describe(get_args(hint)[0])}, or several with commas"
-    named = {int: "a whole number", float: "a number", bool: "true or false", type(None): "none"}
-    return named.get(hint) or f"a component such as {_examples(hint)}"
+    fitting = ", ".join(f"{each.__name__}(…)" for each in _classes(hint) if each is not Custom)
+    if fitting:
+        return f"a component such as {fitting}"
+    return _NAMES.get(hint, "what only a recipe of your own can give (--recipe module:function)")
 
 
-def _examples(hint: Any) -> str:
-    from steadygan.recipes.components import COMPONENTS
-
-    if hint is Schedule:
-        return "Linear(1e-4, 0)"
-    fitting = [name for name, cls in COMPONENTS.items() if _could_be(cls, hint)]
-    return ", ".join(f"{name}(…)" for name in fitting[:4]) or getattr(hint, "__name__", str(hint))
-
-
-def _could_be(cls: type[Any], hint: Any) -> bool:
-    try:
-        return isinstance(hint, type) and isinstance(cls(), hint)
-    except TypeError:
-        return False
+_NAMES: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a word",
+    type(None): "none",
+}

@@ -7,6 +7,7 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TypeAlias
 
@@ -70,6 +71,7 @@ def wgan(spec: SampleSpec) -> Recipe:
         name="wgan",
         architecture=_networks(spec),
         latent_dim=128 if _is_image(spec) else 2,
+        penalty=(),
         constraint=(WeightClipping(0.01),),
         burst=Burst(n_critic=100, first=25, every=500),
         critic_optimiser=RMSProp(),
@@ -161,30 +163,49 @@ def resolve(text: str) -> Preset:
 
 def _module(name: str) -> object:
     """Import a module by name, with the working directory first, or a file by its path."""
-    here = str(Path.cwd())
+    path = Path(name)
+    is_file = name.endswith(".py")
+    folder = str((path.parent if is_file else Path()).resolve())
+    sys.path.insert(0, folder)  # so that it finds what lies beside it
     try:
-        if name.endswith(".py"):
-            return _from_file(Path(name))
-        sys.path.insert(0, here)
-        try:
-            return importlib.import_module(name)
-        finally:
-            sys.path.remove(here)
+        return _from_file(path) if is_file else importlib.import_module(name)
     except RecipeError:
         raise
-    except Exception as error:  # whatever the user's own module raises while it is imported
+    except (Exception, SystemExit) as error:  # whatever the user's own module raises
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise RecipeError(f"{name} cannot be imported ({reason}).") from error
+        raise RecipeError(f"{name or 'nothing'} cannot be imported ({reason}).") from error
+    finally:
+        if folder in sys.path:
+            sys.path.remove(folder)
 
 
 def _from_file(path: Path) -> object:
     if not path.is_file():
         raise RecipeError(f"there is no file {path}.")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    name = path.stem
+    if _belongs_to_another(name, path):
+        raise RecipeError(f"{path} has the name of another module, {name!r}: rename the file.")
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     # inspect.getsource and dataclasses look the module up by its name.
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module
+
+
+def _belongs_to_another(name: str, path: Path) -> bool:
+    """Whether Python's library or an installed package has a module ``name``, whose place the file
+    would take for everyone who imports it later."""
+    if name in sys.stdlib_module_names:
+        return True
+    own = {path.parent.resolve(), Path.cwd()}
+    found = PathFinder.find_spec(
+        name, [each for each in sys.path if Path(each).resolve() not in own]
+    )
+    return found is not None and found.loader is not None

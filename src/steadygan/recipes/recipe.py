@@ -9,7 +9,7 @@ from steadygan.errors import RecipeError
 from steadygan.interfaces import Architecture, Constraint, Objective
 from steadygan.networks import MLP
 from steadygan.objectives import Wasserstein
-from steadygan.penalties import Term
+from steadygan.penalties import Term, TwoSided
 from steadygan.stabilisers import EMA
 from steadygan.training import Adam, Burst, OptimiserSettings, Training
 
@@ -40,7 +40,8 @@ class Recipe:
     architecture: Architecture = field(default_factory=MLP)
     latent_dim: int = 128
     objective: Objective = field(default_factory=Wasserstein)
-    penalty: tuple[Term, ...] = ()
+    # A critic of the Wasserstein objective needs one or the other; none of both must be asked for.
+    penalty: tuple[Term, ...] = (Term(TwoSided(), 10.0),)
     constraint: tuple[Constraint, ...] = ()
     n_critic: int = 5
     burst: Burst | None = None

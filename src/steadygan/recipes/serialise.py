@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import inspect
+import math
 from collections.abc import Iterator, Mapping
 from types import FunctionType
 from typing import Any
@@ -31,6 +32,8 @@ def to_json(recipe: Recipe) -> dict[str, Any]:
 
 def component_to_json(value: Any, path: str = "recipe") -> Any:
     """Any part of a recipe, as ``to_json``."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise RecipeError(f"{path} is {value}, which JSON cannot hold: choose a finite number.")
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (tuple, list)):
@@ -65,14 +68,19 @@ def from_json(data: Mapping[str, Any], own: Recipe | None = None) -> Recipe:
     return recipe
 
 
+# Stand-ins for the own recipe: none was given, or it has nothing at this place.
+_NO_RECIPE: Any = object()
+_NOTHING: Any = object()
+
+
 def component_from_json(data: Any, own: Any = None, path: str = "recipe") -> Any:
     """Any part of a recipe, as ``from_json``; ``own`` is the same part of the own recipe."""
+    return _read(data, _NO_RECIPE if own is None else own, path)
+
+
+def _read(data: Any, own: Any, path: str) -> Any:
     if isinstance(data, list):
-        mine = own if isinstance(own, tuple) and len(own) == len(data) else (None,) * len(data)
-        return tuple(
-            component_from_json(each, its, f"{path}.{i}")
-            for i, (each, its) in enumerate(zip(data, mine, strict=True))
-        )
+        return tuple(_read(each, _part(own, i), f"{path}.{i}") for i, each in enumerate(data))
     if not isinstance(data, Mapping):
         return data
     name = data.get("function") or data.get("class")
@@ -81,36 +89,67 @@ def component_from_json(data: Any, own: Any = None, path: str = "recipe") -> Any
     if ":" in name:
         return _own(data, name, own, path)
     cls = component(name)
-    given = {key: value for key, value in data.items() if key != "class"}
     known = [field.name for field in dataclasses.fields(cls)]
-    for key in given:
-        if key not in known:
+    for key in data:
+        if key not in known and key != "class":
             raise RecipeError(f"{path}.{key} is unknown to this version's {name}.")
-    return cls(
-        **{
-            key: component_from_json(value, getattr(own, key, None), f"{path}.{key}")
-            for key, value in given.items()
-        }
-    )
+    values = {
+        key: _read(data[key], _part(own, key), f"{path}.{key}") for key in known if key in data
+    }
+    for key in known:
+        if key not in values:
+            raise RecipeError(
+                f"{path}.{key} is missing: the file is damaged, or from another version."
+            )
+    try:
+        return cls(**values)
+    except TypeError as error:  # a value of a type that no comparison or loop there can take
+        raise RecipeError(f"{path} is no {name}: {error}; is the file damaged?") from None
+
+
+def _part(own: Any, key: str | int) -> Any:
+    """What the own recipe has at the next step of the path."""
+    if own is _NO_RECIPE:
+        return own
+    if isinstance(key, int):
+        return own[key] if isinstance(own, tuple) and key < len(own) else _NOTHING
+    return getattr(own, key, _NOTHING)
 
 
 def _own(data: Mapping[str, Any], name: str, own: Any, path: str) -> Any:
     """The user's own component, if it is still what the run was trained with."""
-    if own is None:
+    if own is _NO_RECIPE:
         raise RecipeError(
             f"{path} uses {name}, which is not steadygan's: name the recipe that holds it again, "
             "--recipe module:function."
         )
-    now = component_to_json(own, path)
-    for key in ["class", "function", "source_sha256", *data]:
-        was, is_now = data.get(key), now.get(key) if isinstance(now, dict) else now
-        if was != is_now:
-            what = "its source code" if key == "source_sha256" else f"{path}.{key}"
-            raise RecipeError(
-                f"{name} at {path} is not what the run was trained with: {what} was {_short(was)} "
-                f"and is {_short(is_now)}."
-            )
+    now = "nothing" if own is _NOTHING else component_to_json(own, path)
+    for where, was, is_now in _changes(data, now, path):
+        raise RecipeError(
+            f"{name} at {path} is not what the run was trained with: {where} was {_short(was)} "
+            f"and is {_short(is_now)}."
+        )
     return own
+
+
+def _changes(was: Any, now: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    """Where two parts in JSON differ, with both values: fields first, then the source code."""
+    if isinstance(was, Mapping) and isinstance(now, Mapping) and _title(was) == _title(now):
+        for key in sorted(dict.fromkeys([*was, *now]), key=lambda key: key == "source_sha256"):
+            where = f"{path}.{key}" if key != "source_sha256" else f"its source code ({path})"
+            yield from _changes(was.get(key), now.get(key), where)
+    elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
+        for index, (one, other) in enumerate(zip(was, now, strict=True)):
+            yield from _changes(one, other, f"{path}.{index}")
+    elif was != now:
+        yield path, _title(was), _title(now)
+
+
+def _title(part: Any) -> Any:
+    """A component's class or function; of anything else, itself."""
+    if isinstance(part, Mapping):
+        return part.get("function") or part.get("class")
+    return part
 
 
 def differences(a: Any, b: Any, path: str = "") -> list[str]:
