@@ -41,22 +41,18 @@ if moment == "fsync":
     original, os.fsync = os.fsync, kill
 elif moment == "rename":
     original, pathlib.Path.replace = pathlib.Path.replace, kill
-else:  # half of the bytes written
-    original = os.fsync
+else:  # half of the bytes are in the temporary file
     import steadygan.training.checkpoint as checkpoint
-    whole = checkpoint.save
-    def half(*a, **k):
-        content = whole(*a, **k)
+    whole = checkpoint.write_atomically
+    def half(path, content):
         global count
         count -= 1
         if count == 0:
-            class Torn(bytes):
-                pass
-            folder = pathlib.Path(sys.argv[-1]) / "checkpoints"
-            (folder / ".step-torn.safetensors.1.tmp").write_bytes(content[: len(content) // 2])
+            temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+            temporary.write_bytes(content[: len(content) // 2])
             os.kill(os.getpid(), signal.SIGKILL)
-        return content
-    checkpoint.save = half
+        return whole(path, content)
+    checkpoint.write_atomically = half
 from steadygan.cli import main
 sys.exit(main(sys.argv[3:]))
 """
@@ -73,14 +69,17 @@ def steadygan(*arguments: str, check: bool = True) -> subprocess.CompletedProces
 
 
 def result(run: Path) -> tuple[bytes, dict[str, bytes]]:
-    """The bytes of the final weights, and of every tensor of the last checkpoint."""
+    """The bytes of the final weights, and of every tensor of the last and the best checkpoint."""
     from steadygan.training import load_tensors
 
     last = sorted((run / "checkpoints").glob("step-*.safetensors"))[-1]
     tensors, numbers = load_tensors(last)
     assert numbers["step"] == STEPS
+    best, _ = load_tensors(run / "checkpoints" / "best.safetensors")
     return (run / "generator.safetensors").read_bytes(), {
-        name: tensor.numpy().tobytes() for name, tensor in tensors.items()
+        f"{which} {name}": tensor.numpy().tobytes()
+        for which, checkpoint in (("last", tensors), ("best", best))
+        for name, tensor in checkpoint.items()
     }
 
 
@@ -100,8 +99,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def kill_at_random_moments(whole: Path, folder: Path, count: int, seed: int) -> None:
     rng = random.Random(seed)
     seconds = json.loads((whole / "status.json").read_text())["seconds"]
-    inside = 0
-    for number in range(count):
+    inside = outside = 0
+    for number in range(2 * count):
+        if inside + outside == count:
+            break
         out = folder / f"killed-{number}"
         if number % 5 == 4:  # inside a checkpoint write
             moment = rng.choice(["fsync", "rename", "half"])
@@ -119,14 +120,19 @@ def kill_at_random_moments(whole: Path, folder: Path, count: int, seed: int) -> 
             while not (out / "recipe.json").exists():
                 assert process.poll() is None
                 time.sleep(0.005)
-            time.sleep(rng.uniform(0, 0.95 * seconds))
+            time.sleep(rng.uniform(0, 0.8 * seconds))
             process.kill()
-            process.wait()
+            if process.wait() == 0:  # it was done before: no kill, so another try
+                shutil.rmtree(out)
+                continue
+            assert process.returncode == -signal.SIGKILL
+            outside += 1
         steadygan("resume", str(out))
         assert result(out) == result(whole), f"kill {number} changed the weights"
         assert records(out) == records(whole), f"kill {number} changed the history"
         shutil.rmtree(out)
-    assert inside == count // 5
+    assert inside >= count // 6
+    assert inside + outside == count
 
 
 def test_killed_and_resumed_equals_never_killed(whole: Path, tmp_path: Path) -> None:

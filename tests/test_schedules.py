@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +23,21 @@ def test_ends_and_direction(
     assert values == sorted(values, reverse=stop < start) or max(values) == pytest.approx(
         min(values)
     )
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Linear(1.0, 0.0, 0.5, 0.5),
+        lambda: Cosine(1.0, 0.0, -0.1, 1.0),
+        lambda: Linear(float("nan")),
+        lambda: Exponential(0.0, 1.0),
+        lambda: Exponential(1.0, -1.0),
+    ],
+)
+def test_what_cannot_be_is_refused(make: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match=r"schedule|Exponential"):
+        make()
 
 
 def test_values_by_hand() -> None:

@@ -39,6 +39,12 @@ def make_critic(kind: str, activation: str, layer_norm: bool) -> nn.Module:
     return nn.Sequential(*layers).double()
 
 
+class Other(TwoSided):
+    """A second gradient penalty, of another name."""
+
+    name = "other_penalty"
+
+
 class GradientOnly(torch.optim.Optimizer):
     """Leaves weights as they are, so that the step's gradient can be read."""
 
@@ -222,7 +228,7 @@ def test_scoring_real_and_fake_in_one_pass_equals_separate_passes(kind: str) -> 
             real,
             fake,
             rng=torch.Generator().manual_seed(1),
-            penalties=[Term(TwoSided(), 10.0), Term(TwoSided(2.0), 1.0)],
+            penalties=[Term(TwoSided(), 10.0), Term(Other(2.0), 1.0)],
             couples_samples=couples,
         )
         gradients.append(
@@ -336,6 +342,16 @@ def test_one_loss_over_several_networks_moves_all_or_none() -> None:
     assert not applied
     still = [p.detach() for n in networks.values() for p in n.parameters()]
     assert all(torch.equal(a, b) for a, b in zip(after, still, strict=True))
+
+
+def test_two_terms_of_one_name_are_refused() -> None:
+    critic = make_critic("mlp", "silu", False)
+    real, fake = batches((6,))
+    with pytest.raises(ValueError, match="one name"):
+        critic_step(
+            critic, GradientOnly(critic.parameters()), Wasserstein(), real, fake,
+            rng=torch.Generator(), penalties=[Term(TwoSided()), Term(TwoSided(0.0))],
+        )  # fmt: skip
 
 
 def test_what_does_not_fit_is_an_error() -> None:

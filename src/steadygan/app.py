@@ -17,9 +17,9 @@ from torch import Tensor
 from steadygan.data import Dataset, load
 from steadygan.data import names as data_names
 from steadygan.environment import choose_device, environment_of, now
-from steadygan.errors import RecipeError, RunError, SteadyganError
+from steadygan.errors import NetworkError, RecipeError, RunError, SteadyganError
 from steadygan.history import HistoryWriter, RunFiles
-from steadygan.interfaces import Samples, SampleSpec
+from steadygan.interfaces import GradientPenalty, Samples, SampleSpec
 from steadygan.metrics import CoverageProbe, measure, sample, samples_wanted
 from steadygan.networks import check_networks, couples_samples
 from steadygan.recipes import (
@@ -41,6 +41,7 @@ from steadygan.training import (
     Status,
     Stop,
     Trainer,
+    Training,
     TrainingState,
     derive_seed,
     draw_latent,
@@ -104,18 +105,19 @@ def train(
     # Labels serve the metrics; the networks of these recipes do not take them.
     spec = dataset.without_labels().spec
     resolved = recipe_for(chosen, spec, overrides)
-    resolved = _with_budget(resolved, seed=seed, steps=steps, minutes=minutes)
+    resolved = _with_budget(resolved, overrides, seed=seed, steps=steps, minutes=minutes)
     if resolved.data != options:
         dataset = load(data, resolved.data, root=data_root)
     resolved = _with_threads(resolved)
     for note in dataset.notes:
         say(note)
     state = _new_state(resolved, dataset, chosen_device)
-    files = _new_run(out, dataset, resolved)
-    _write_json(files.data, data_to_json(dataset, _source(data)))
+    recipe_json, data_json = to_json(resolved), data_to_json(dataset, _source(data))
+    files = _new_run(out, dataset, resolved)  # nothing above writes, nothing below refuses
+    _write_json(files.data, data_json)
     _write_json(files.environment, environment_of(chosen_device, overrides, data_root))
     with _alone(files):
-        _write_json(files.recipe, to_json(resolved))  # last: now it is a run that can be resumed
+        _write_json(files.recipe, recipe_json)  # last: now it is a run that can be resumed
         return _advance(files, resolved, dataset, state, observers, say)
 
 
@@ -176,7 +178,9 @@ def resume(
     with _alone(files):
         if extended != resolved:
             _write_json(files.recipe, to_json(extended))
-        return _advance(files, extended, dataset, state, observers, say)
+        return _advance(
+            files, extended, dataset, state, observers, say, new_budget=extended != resolved
+        )
 
 
 def _advance(
@@ -186,13 +190,17 @@ def _advance(
     state: TrainingState,
     observers: Sequence[Observer],
     say: Say,
+    *,
+    new_budget: bool = False,
 ) -> Run:
     """Train from the last checkpoint, or from the start where there is none, to an end."""
     store = CheckpointStore(files.checkpoints, recipe.training.keep_checkpoints)
-    trainer = _trainer(recipe, dataset, state, store, files)
+    trainer = _trainer(recipe, dataset, state, store, files, say)
     resumed = store.has_any()
     if resumed:
         store.restore(state)
+    if new_budget:
+        state.stop = None  # whoever gives more wants more, plateau or not
     shape = "×".join(str(side) for side in dataset.spec.shape)
     say(
         f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.validation):,} held-out "
@@ -234,6 +242,7 @@ def _trainer(
     state: TrainingState,
     store: CheckpointStore,
     files: RunFiles,
+    say: Say,
 ) -> Trainer:
     stored = Samples(dataset.train.x.to(state.device))
     held_out = _encoded(dataset, dataset.validation.x, state, "validation")
@@ -252,6 +261,16 @@ def _trainer(
     count = _SHEET_IMAGES if len(codec.shape) == 3 else _SHEET_VECTORS
     rng = torch.Generator(state.device).manual_seed(derive_seed(recipe.seed, "sheet"))
     critic = state.networks["critic"]
+    couples = couples_samples(critic, torch.cat([held_out, training])[:8])
+    if couples and any(isinstance(term.penalty, GradientPenalty) for term in recipe.penalty):
+        say(
+            "note: the critic's score of a sample changes with the rest of its batch (batch "
+            "normalisation? dropout?); a gradient penalty per sample needs one that does not"
+        )
+    settings = recipe.training
+    has_coverage = settings.probe_every and any(isinstance(p, CoverageProbe) for p in probes)
+    if settings.best == Training().best and not has_coverage:
+        settings = replace(settings, best=None)  # nobody asked for it, and it cannot be had
     return Trainer(
         state=state,
         updates=AlternatingUpdates(
@@ -267,11 +286,11 @@ def _trainer(
             ema=recipe.ema,
             clip_gradient_norm=recipe.training.clip_gradient_norm,
             accumulation=recipe.training.accumulation,
-            couples_samples=couples_samples(critic, torch.cat([held_out, training])[:8]),
+            couples_samples=couples,
         ),
         stored=stored,
         encode=dataset.encode,
-        settings=recipe.training,
+        settings=settings,
         store=store,
         probes=probes,
         sheet_latent=draw_latent(count, recipe.latent_dim, rng),
@@ -292,7 +311,11 @@ def _new_state(recipe: Recipe, dataset: Dataset, device: torch.device) -> Traini
     """Networks, optimisers and averages before the first step, from the recipe's seed alone."""
     torch.manual_seed(derive_seed(recipe.seed, "initialisation"))
     spec = dataset.without_labels().spec
-    networks = recipe.architecture.build(spec, recipe.latent_dim)
+    try:
+        networks = recipe.architecture.build(spec, recipe.latent_dim)
+    except (RuntimeError, MemoryError) as error:  # out of memory, mostly
+        reason = (str(error) or type(error).__name__).strip().splitlines()[0]
+        raise NetworkError(f"the networks cannot be built: {reason}") from None
     check_networks(networks, spec, recipe.latent_dim)
     for network in networks.values():
         network.to(device).train()
@@ -368,14 +391,22 @@ def _call(recipe: str | Recipe | Callable[[SampleSpec], Recipe], spec: SampleSpe
 
 def _with_budget(
     recipe: Recipe,
+    overrides: Sequence[str] = (),
     *,
     seed: int | None = None,
     steps: int | None = None,
     minutes: float | None = None,
 ) -> Recipe:
     if steps is not None or minutes is not None:
-        budget = replace(recipe.training, steps=steps, epochs=None, minutes=minutes)
-        recipe = replace(recipe, training=budget)
+        limits = {"steps": steps, "epochs": None, "minutes": minutes}
+        # The preset's other limits give way; those that were asked for stay.
+        asked = {assignment.partition("=")[0].strip() for assignment in overrides}
+        changes: dict[str, Any] = {
+            name: limit
+            for name, limit in limits.items()
+            if limit is not None or f"training.{name}" not in asked
+        }
+        recipe = replace(recipe, training=replace(recipe.training, **changes))
     return recipe if seed is None else replace(recipe, seed=seed)
 
 
@@ -458,7 +489,7 @@ def _stopping_on_signals(state: TrainingState, say: Say) -> Iterator[None]:
         for each, handler in previous.items():
             signal.signal(each, handler)
         name = signal.Signals(number).name
-        state.stop = Stop(Status.INTERRUPTED, name)
+        state.stop = state.stop or Stop(Status.INTERRUPTED, name)
         say(f"{name}: finishing this step and saving; again to end at once")
 
     previous: dict[int, Any] = {}

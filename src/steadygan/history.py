@@ -142,9 +142,17 @@ class RunFiles:
         self.samples = root / "samples"
         self.checkpoints = root / "checkpoints"
         self.generator = root / "generator.safetensors"
+        self._required = {
+            self.data: (
+                "name", "source", "fingerprint", "n_train", "n_validation", "spec", "codec"
+            ),
+            self.environment: ("steadygan", "torch", "processor", "device"),
+            self.status: ("status",),
+            self.metrics: ("measurements",),
+        }  # fmt: skip
 
     def read(self, path: Path) -> dict[str, Any]:
-        """A JSON object of the run.
+        """A JSON object of the run, with the keys that its file must have.
 
         Raises:
             RunError: the file is missing or damaged.
@@ -157,4 +165,7 @@ class RunFiles:
             raise RunError(f"{path} cannot be read ({error}).") from None
         if not isinstance(content, dict):
             raise RunError(f"{path} does not hold a JSON object.")
+        missing = [key for key in self._required.get(path, ()) if key not in content]
+        if missing:
+            raise RunError(f"{path} lacks {', '.join(missing)}: is the file damaged?")
         return content

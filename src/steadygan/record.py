@@ -117,7 +117,7 @@ class Row:
     Attributes:
         kind: ``record`` (a window of steps), ``probe``, ``event`` (checkpoint, rollback, status …)
             or ``finding``.
-        step: iterations done when the row was made; an iteration ends with a generator update.
+        step: steps done when the row was made.
         seconds: of training so far, over all resumes.
         values: numbers by dotted name (``critic.terms.wasserstein``), for events also strings.
     """

@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from steadygan.errors import RecipeError
+
 
 class Schedule(Protocol):
     def __call__(self, progress: float) -> float: ...
@@ -21,6 +23,20 @@ Value: TypeAlias = float | Schedule
 def at(value: Value, progress: float) -> float:
     """The number that ``value`` stands for at ``progress`` in [0, 1]."""
     return value(progress) if callable(value) else value
+
+
+def smallest(value: Value) -> float:
+    """The smaller of the values at the start and the end of the run; schedules are monotone."""
+    return min(at(value, 0.0), at(value, 1.0))
+
+
+def _check(start: float, stop: float, begin: float, end: float) -> None:
+    if not all(math.isfinite(each) for each in (start, stop)):
+        raise RecipeError(f"a schedule from {start} to {stop}: choose finite numbers.")
+    if not 0.0 <= begin < end <= 1.0:
+        raise RecipeError(
+            f"a schedule between {begin} and {end} of the run: choose 0 ≤ begin < end ≤ 1."
+        )
 
 
 def _share(progress: float, begin: float, end: float) -> float:
@@ -39,6 +55,9 @@ class Linear:
     begin: float = 0.0
     end: float = 1.0
 
+    def __post_init__(self) -> None:
+        _check(self.start, self.stop, self.begin, self.end)
+
     def __call__(self, progress: float) -> float:
         return self.start + (self.stop - self.start) * _share(progress, self.begin, self.end)
 
@@ -53,6 +72,9 @@ class Cosine:
     begin: float = 0.0
     end: float = 1.0
 
+    def __post_init__(self) -> None:
+        _check(self.start, self.stop, self.begin, self.end)
+
     def __call__(self, progress: float) -> float:
         share = _share(progress, self.begin, self.end)
         return self.stop + (self.start - self.stop) * 0.5 * (1.0 + math.cos(math.pi * share))
@@ -66,6 +88,11 @@ class Exponential:
     stop: float
     begin: float = 0.0
     end: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check(self.start, self.stop, self.begin, self.end)
+        if not (self.start > 0 and self.stop > 0):
+            raise RecipeError(f"Exponential({self.start}, {self.stop}): both must be above 0.")
 
     def __call__(self, progress: float) -> float:
         share = _share(progress, self.begin, self.end)

@@ -59,7 +59,8 @@ def critic_step(
         accumulation: number of equal parts the batch is computed in, one after the other; the
             gradient is the same up to rounding, unless the critic or objective couples samples.
         couples_samples: whether the critic's score of a sample depends on the rest of its batch;
-            then real, fake and points are scored apart. None looks for batch normalisation.
+            then real, fake and points are scored apart. None looks for batch normalisation and
+            no further: ``networks.couples_samples`` finds by trial what else there may be.
 
     Raises:
         ValueError: the batches differ in size, or ``accumulation`` does not divide it.
@@ -72,6 +73,9 @@ def critic_step(
         )
     if couples_samples is None:
         couples_samples = has_batch_norm(critic)
+    names = [_name(objective), *(term.name for term in penalties)]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two terms of the loss have one name, of {names}: name them apart.")
     due = [term for term in penalties if term.is_due(update)]
     points = [
         term.penalty.points(real, fake, rng=rng)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -245,6 +246,15 @@ BAD = [
     (["train", "digits", "--set", "architecture.activation=rellu"], "Did you mean 'relu'"),
     (["train", "digits", "--set", "latent_dim=0"], "latent_dim is 0"),
     (["train", "tiny.npy", "--set", "architecture=DCGAN()"], "(2,)"),
+    (["train", "digits", "--minutes", "inf"], "minutes is inf"),
+    (["train", "digits", "--device", "meta"], "meta"),
+    (["train", "digits", "--set", "penalty.weight=-10"], "weight is -10"),
+    (["train", "digits", "--set", "critic_optimiser.lr=Linear(1e-3, 0, 0.5, 0.5)"], "begin < end"),
+    (["train", "digits", "--set", "critic_optimiser.eps=-1"], "eps"),
+    (["train", "digits", "--set", "training.threads=99999999999"], "threads"),
+    (["train", "digits", "--set", "training.batch_size=1000000000000"], "batch_size"),
+    (["train", "digits", "--set", "latent_dim=100000000000"], "cannot be built"),
+    (["train", "a" * 300], "cannot be looked at"),
     (["train", "digits", "--out", "full"], "not empty"),
     (["train", "digits", "--out", "table.csv"], "table.csv"),
     (["train", "digits", "--out", "table.csv/run"], "table.csv"),
@@ -282,6 +292,8 @@ BAD_ON_A_RUN = [
     (["sample", "RUN", "-o", "a.npy", "--checkpoint", "17"], "no checkpoint '17'"),
     (["sample", "RUN", "-o", "a.npy", "--checkpoint", "worst"], "no checkpoint 'worst'"),
     (["export", "RUN", "-o", "a.pkl"], ".safetensors or .onnx"),
+    (["sample", "RUN", "-o", "table.csv/x.png"], "cannot be written"),
+    (["sample", "RUN", "-o", "table.csv/x"], "cannot be written"),
     (["train", "digits", "--out", "RUN"], "already holds a run"),
     (["resume", "RUN", "--steps", "0"], "steps is 0"),
 ]
@@ -301,6 +313,27 @@ def test_what_is_wrong_on_a_run_leaves_it_as_it_was(
     assert complaint in captured.err
     assert {p: p.read_bytes() for p in run.rglob("*") if p.is_file()} == before
     assert (workshop / "full" / "precious.txt").exists()
+
+
+def test_limits_that_were_asked_for_stay_beside_the_budget(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = ["train", "digits", "--out", str(out), "--steps", "3", *TINY]
+    assert main([*command, "--set", "training.minutes=5"]) == 0
+    training = json.loads((out / "recipe.json").read_text())["training"]
+    assert (training["steps"], training["minutes"]) == (3, 5.0)
+
+
+@pytest.mark.parametrize("name", ["data.json", "environment.json", "status.json", "metrics.json"])
+def test_a_file_that_lacks_its_keys_is_one_line(
+    run: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = tmp_path / "run"
+    shutil.copytree(run, damaged)
+    (damaged / name).write_text("{}")
+    assert main(["info", str(damaged)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert f"{name} lacks" in error
 
 
 @pytest.mark.parametrize("damage", ["recipe", "data", "checkpoint", "generator", "changed data"])

@@ -69,6 +69,7 @@ BAD: list[tuple[Any, str]] = [
         np.array([[1.0, np.nan], [2, np.inf]]),
         r"2 value\(s\) that are not finite, the first at \(0, 1\)",
     ),
+    (np.full((4, 2), 1e300), "beyond float32"),
     (np.empty((0, 3)), "no samples"),
     (np.array(3.0), "no samples"),
     (np.zeros((1, 3)), "at least 2"),

@@ -64,6 +64,13 @@ def test_a_named_set_is_found_under_the_root_and_said_to_be_missing(
     assert len(load("mnist").validation) == 10
 
 
+def test_a_test_set_of_another_size_is_fitted_to_the_training_set(tmp_path: Path) -> None:
+    make_mnist(tmp_path)
+    write_idx(tmp_path / "t10k-images-idx3-ubyte.gz", np.zeros((10, 20, 20), np.uint8))
+    dataset = load(tmp_path)
+    assert dataset.validation.x.shape == (10, 1, 28, 28)
+
+
 @pytest.mark.parametrize("damage", ["cut", "magic", "gzip", "header", "labels"])
 def test_damaged_files_are_errors_in_one_line(tmp_path: Path, damage: str) -> None:
     make_mnist(tmp_path)

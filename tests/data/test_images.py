@@ -135,3 +135,32 @@ def test_the_order_does_not_depend_on_the_file_system(mixed: Path) -> None:
     (mixed / "plain.png").rename(mixed / "other")
     (mixed / "other").rename(mixed / "plain.png")
     assert load(mixed).fingerprint == first
+
+
+def test_runs_below_the_folder_are_no_data(mixed: Path) -> None:
+    before = load(mixed).fingerprint
+    run = mixed / "runs" / "mixed-1"
+    (run / "samples").mkdir(parents=True)
+    for name in ("recipe.json", "data.json"):
+        (run / name).write_text("{}")
+    picture(seed=9).save(run / "samples" / "step-000000000.png")
+    assert load(mixed).fingerprint == before
+
+
+def test_hidden_folders_and_loose_files_do_not_hide_the_splits(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        (tmp_path / part).mkdir()
+        for index in range(3):
+            picture(seed=index).save(tmp_path / part / f"{index}.png")
+    (tmp_path / ".cache").mkdir()
+    picture().save(tmp_path / "loose.png")
+    dataset = load(tmp_path)
+    assert (len(dataset.train), len(dataset.validation)) == (3, 3)
+    assert dataset.class_names is None
+    assert any("1 file(s) beside train/ and test/ left out" in note for note in dataset.notes)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+def test_a_named_pipe_does_not_hang(mixed: Path) -> None:
+    os.mkfifo(mixed / "pipe.png")
+    assert len(load(mixed).train) == 6

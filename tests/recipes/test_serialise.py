@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from steadygan.errors import RecipeError
 from steadygan.interfaces import SampleSpec
 from steadygan.penalties import Term, TwoSided
-from steadygan.recipes import PRESETS, Recipe, differences, from_json, override, settings, to_json
+from steadygan.recipes import PRESETS, Recipe, from_json, override, settings, to_json
 from steadygan.schedules import Cosine, Exponential, Linear
-from steadygan.training import Adam, Training
+from steadygan.training import Adam
 
 SPECS = [SampleSpec((2,)), SampleSpec((9,)), SampleSpec((3, 32, 32), (-1.0, 1.0))]
 
@@ -34,7 +34,6 @@ def test_every_preset_comes_back_exactly(name: str) -> None:
         recipe = PRESETS[name][1](spec)
         assert from_json(through_text(recipe)) == recipe
         assert recipe.name == name
-        assert differences(recipe, from_json(through_text(recipe))) == []
 
 
 finite = st.floats(1e-9, 1e3)
@@ -189,14 +188,7 @@ def test_a_value_of_another_type_is_no_traceback(name: str, value: object) -> No
 
 
 def test_what_cannot_be_written_is_named() -> None:
-    with pytest.raises(RecipeError, match=r"recipe\.training\.minutes is inf"):
-        to_json(Recipe(training=Training(minutes=float("inf"))))
+    with pytest.raises(RecipeError, match=r"recipe\.penalty\.0\.penalty\.target is inf"):
+        to_json(Recipe(penalty=(Term(TwoSided(float("inf"))),)))
     with pytest.raises(RecipeError, match=r"recipe\.objective holds a object"):
         to_json(Recipe(objective=object()))  # type: ignore[arg-type]
-
-
-def test_differences_name_the_fields() -> None:
-    recipe = PRESETS["wgan-gp"][1](SPECS[0])
-    changed = override(recipe, ["training.steps=7", "penalty.weight=3", "ema=none"])
-    found = differences(recipe, changed)
-    assert [line.split(":")[0] for line in found] == ["penalty.0.weight", "ema", "training.steps"]

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from steadygan.errors import RecipeError
 from steadygan.interfaces import Samples, SampleSpec
 from steadygan.networks import MLP
 from steadygan.objectives import Wasserstein
@@ -33,6 +34,7 @@ from steadygan.training import (
     Training,
     TrainingState,
     draw_latent,
+    load_tensors,
 )
 
 DATA = torch.randn(64, 2, generator=torch.Generator().manual_seed(0)) * 0.1 + 2
@@ -208,6 +210,49 @@ def test_a_plateau_ends_the_run(tmp_path: Path) -> None:
     assert outcome.status is Status.PLATEAU
     assert trainer.state.step == 6  # the first probe sets the mark, the next two do not improve
     assert "probe.weight_norm.critic" in outcome.reason
+
+
+def test_a_plateau_is_an_end_after_a_resume_too(tmp_path: Path) -> None:
+    plateau = Plateau(Signal("probe.weight_norm.critic", "higher"), patience=2, minimum=1e6)
+    settings = replace(SHORT, probe_every=2, plateau=plateau)
+    first = make(tmp_path, settings)
+    first.run()
+    again = make(tmp_path, settings)
+    again.store.restore(again.state)
+    assert again.run().status is Status.PLATEAU
+    assert again.state.step == first.state.step
+    assert_same(weights(first), weights(again))
+
+
+@pytest.mark.parametrize("name", ["probe.weight_norm.crtic", "critic.los"])
+def test_a_signal_that_no_row_carries_is_refused(tmp_path: Path, name: str) -> None:
+    trainer = make(tmp_path, replace(SHORT, plateau=Plateau(Signal(name, "lower"))))
+    with pytest.raises(RecipeError, match=f"no signal '{name}'.*Did you mean"):
+        trainer.run()
+
+
+def test_a_kill_while_the_best_is_saved_does_not_lose_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(SHORT, probe_every=10, best=Signal("probe.weight_norm.critic", "higher"))
+    whole = make(tmp_path / "whole", settings)
+    whole.run()
+    cut = make(tmp_path / "cut", settings)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("steadygan.training.checkpoint._link", killed)
+        with pytest.raises(KeyboardInterrupt):
+            cut.run()
+    again = make(tmp_path / "cut", settings)
+    again.store.restore(again.state)
+    again.run()
+    assert_same(weights(whole), weights(again))
+    best, _ = load_tensors(again.store.best)
+    expected, _ = load_tensors(whole.store.best)
+    assert_same(expected, best)
 
 
 @pytest.mark.parametrize(("epochs", "steps"), [(1.0, 4), (2.5, 10)])

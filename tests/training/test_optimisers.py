@@ -48,6 +48,9 @@ def test_a_schedule_moves_the_learning_rate() -> None:
     [
         lambda: Adam(lr=0.0),
         lambda: Adam(beta1=1.0),
+        lambda: Adam(lr=Linear(1e-3, -1e-3)),
+        lambda: Adam(eps=-1.0),
+        lambda: AdamW(weight_decay=-1.0),
         lambda: RMSProp(alpha=-0.1),
         lambda: SGD(nesterov=True),
     ],

@@ -5,6 +5,7 @@ No module here imports torch, or what imports torch, before a command runs: ``--
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -37,6 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 done, 1 the training was given up or the disk failed, 2 something given cannot be used,
     128 + signal interrupted.
     """
+    # Read by torch's thread pool when it is loaded. Its threads wait for each other by spinning, up
+    # to a millisecond each time; next to another busy process that made training 4 to 20 times
+    # slower, and a short spin costs nothing measurable alone (docs/decisions/0008-threads.md).
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         code = app(args=arguments, prog_name="steadygan", standalone_mode=False)
     except typer.TyperException as error:  # an option or argument that does not parse

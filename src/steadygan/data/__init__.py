@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from steadygan.data.arrays import load_array, load_array_file
-from steadygan.data.cifar10 import load_cifar10
+from steadygan.data.cifar10 import CIFAR10_MARKS, load_cifar10
 from steadygan.data.codecs import ImageCodec, VectorCodec
 from steadygan.data.dataset import DataOptions, Dataset, Mixture
 from steadygan.data.digits import load_digits
@@ -103,8 +103,12 @@ def load(
 
 
 def _load_path(path: Path, options: DataOptions) -> Dataset:
-    if path.is_dir():
-        if (path / "test_batch.bin").exists() or (path / "labels_train.npy").exists():
+    try:
+        is_folder = path.is_dir()
+    except OSError as error:  # a name that no file system takes
+        raise DataError(f"{str(path)[:80]!r} cannot be looked at: {error.strerror}.") from None
+    if is_folder:
+        if any((path / name).exists() for name in CIFAR10_MARKS):
             return load_cifar10(path, options)
         if (path / "train-images-idx3-ubyte").exists() or (
             path / "train-images-idx3-ubyte.gz"

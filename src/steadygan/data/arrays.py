@@ -113,7 +113,10 @@ def _vectors(
     options: DataOptions,
     name: str,
 ) -> Dataset:
-    x = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+    with np.errstate(over="ignore"):
+        x = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+    if not bool(torch.isfinite(x).all()):
+        raise DataError(f"{name} holds values beyond float32 (3e38): scale them down.")
     unscaled = VectorCodec(shift=(0.0,) * x.shape[1], scale=(1.0,) * x.shape[1])
     dataset = split(name, x, y, unscaled, options, class_names=class_names)
     train = dataset.train.x.double()

@@ -19,6 +19,9 @@ _SIDE = 32
 _RECORD = 1 + 3 * _SIDE * _SIDE  # a label, then the red, green and blue planes
 _BINARY = "cifar-10-batches-bin"
 
+# Any of these in a folder says that it is CIFAR-10.
+CIFAR10_MARKS = (_BINARY, "test_batch.bin", "labels_train.npy")
+
 
 def load_cifar10(folder: Path, options: DataOptions) -> Dataset:
     """CIFAR-10 with its labels; its test set is the held-out split.
@@ -72,14 +75,18 @@ def _read_sheets(folder: Path, part: str) -> Samples:
     from PIL import Image
 
     parts = []
-    for path in sorted(folder.glob(f"{part}_*.webp")):
-        with Image.open(path) as sheet:
-            pixels = np.asarray(sheet.convert("RGB"))
-        rows, columns = pixels.shape[0] // _SIDE, pixels.shape[1] // _SIDE
-        tiles = pixels.reshape(rows, _SIDE, columns, _SIDE, 3).transpose(0, 2, 4, 1, 3)
-        parts.append(tiles.reshape(-1, 3, _SIDE, _SIDE))
     labels_path = folder / f"labels_{part}.npy"
-    labels = torch.from_numpy(np.load(labels_path, allow_pickle=False).astype(np.int64))
+    try:
+        for path in sorted(folder.glob(f"{part}_*.webp")):
+            with Image.open(path) as sheet:
+                pixels = np.asarray(sheet.convert("RGB"))
+            rows, columns = pixels.shape[0] // _SIDE, pixels.shape[1] // _SIDE
+            tiles = pixels.reshape(rows, _SIDE, columns, _SIDE, 3).transpose(0, 2, 4, 1, 3)
+            parts.append(tiles.reshape(-1, 3, _SIDE, _SIDE))
+        labels = torch.from_numpy(np.load(labels_path, allow_pickle=False).astype(np.int64))
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"the {part} sheets in {folder} cannot be read: {reason}.") from None
     images = torch.from_numpy(np.concatenate(parts)) if parts else torch.empty(0, 3, _SIDE, _SIDE)
     if len(images) < len(labels):
         raise DataError(f"{folder} has {len(images)} {part} images for {len(labels)} labels.")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,11 +75,12 @@ class ImageCodec:
         folder, one PNG per image.
 
         Raises:
-            DataError: another ending, or a folder that holds something.
+            DataError: another ending, a folder that holds something, or a place that takes no file.
         """
-        if path.suffix == "":
-            return self._write_folder(decoded, path)
-        return _write(self, path, decoded, _ARRAY_WRITERS)
+        with _writing(path):
+            if path.suffix == "":
+                return self._write_folder(decoded, path)
+            return _write(self, path, decoded, _ARRAY_WRITERS)
 
     def _write_folder(self, decoded: np.ndarray, path: Path) -> list[Path]:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -148,7 +150,8 @@ class VectorCodec:
         Raises:
             DataError: another ending.
         """
-        return _write(self, path, decoded, {**_ARRAY_WRITERS, ".csv": _write_csv})
+        with _writing(path):
+            return _write(self, path, decoded, {**_ARRAY_WRITERS, ".csv": _write_csv})
 
 
 def _scatter(figure: Any, fake: np.ndarray, real: np.ndarray | None) -> None:
@@ -204,6 +207,14 @@ def _write_csv(file: Any, decoded: np.ndarray) -> None:
 
 
 _ARRAY_WRITERS: dict[str, _Writer] = {".npy": np.save, ".npz": _write_npz}
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror or error}.") from None
 
 
 def _write(

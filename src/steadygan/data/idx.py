@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,8 @@ def load_idx(path: Path, options: DataOptions, *, class_names: tuple[str, ...] =
     held_out = None
     if test is not None:
         labelled = _labelled(test)
-        held_out = Samples(fit_pixels(labelled.x, options)[0], labelled.y)
+        alike = replace(options, size=images.shape[-1], channels=images.shape[1])
+        held_out = Samples(fit_pixels(labelled.x, alike)[0], labelled.y)
         if (labelled.y is None) != (train.y is None):
             held_out, train = Samples(held_out.x), Samples(train.x)
         notes = (*notes, f"held out: the test set {test.name}, {len(labelled):,} images")
@@ -114,8 +116,6 @@ def load_idx(path: Path, options: DataOptions, *, class_names: tuple[str, ...] =
 
 def load_named(name: str, folder: Path, options: DataOptions) -> Dataset:
     """MNIST or Fashion-MNIST in ``folder``, under their published file names."""
-    from dataclasses import replace
-
     path = _find(folder, "train-images-idx3-ubyte")
     if path is None:
         raise DataError(f"{folder} has no train-images-idx3-ubyte or train-images-idx3-ubyte.gz.")

@@ -85,6 +85,10 @@ def load_folder(root: Path, options: DataOptions) -> Dataset:
                 notes.append("labels left out: the held-out folder has other classes")
         held = Samples(held_x, held_labels)
         notes.append(f"held out: {len(held_kept)} images of {splits[1].name}/")
+    if splits is not None:
+        loose = sum(path.parent == root for path in find_files(root))
+        if loose:
+            notes.append(f"{loose} file(s) beside {splits[0].name}/ and {splits[1].name}/ left out")
     notes.insert(0, f"{len(kept)} images read from {train_root}")
     if classes is not None:
         notes.append(f"{len(classes)} classes from sub-folders: {', '.join(classes[:12])}"
@@ -114,7 +118,11 @@ class _Found:
 
 def _split_folders(root: Path) -> tuple[Path, Path] | None:
     """The training and held-out folders, where ``root`` is laid out in such."""
-    folders = {p.name.lower(): p for p in sorted(root.iterdir()) if p.is_dir()}
+    folders = {
+        p.name.lower(): p
+        for p in sorted(root.iterdir())
+        if p.is_dir() and not p.name.startswith(".")
+    }
     train = next((folders[name] for name in folders if name in _TRAIN), None)
     held_out = next((folders[name] for name in _HELD_OUT if name in folders), None)
     if train is None or held_out is None or not set(folders) <= {*_TRAIN, *_HELD_OUT}:
@@ -124,7 +132,7 @@ def _split_folders(root: Path) -> tuple[Path, Path] | None:
 
 def find_files(root: Path) -> Iterator[Path]:
     """Files under ``root`` in the order of their names; links are followed, but no folder is
-    visited twice, so that a loop of links ends; hidden files and folders are left out."""
+    visited twice, so that a loop of links ends; hidden ones and our own runs are left out."""
     seen: set[str] = set()
 
     def walk(folder: Path) -> Iterator[Path]:
@@ -136,12 +144,17 @@ def find_files(root: Path) -> Iterator[Path]:
             entries = sorted(folder.iterdir())
         except OSError:
             return
+        if {"recipe.json", "data.json"} <= {entry.name for entry in entries}:
+            return  # a run of ours: its sample sheets are no data
         for entry in entries:
             if entry.name.startswith("."):
                 continue
             if entry.is_dir():
                 yield from walk(entry)
-            elif entry.suffix.lower() not in _NOT_IMAGES:
+            elif entry.suffix.lower() not in _NOT_IMAGES and (
+                entry.is_file()
+                or entry.is_symlink()  # no pipe or device: reading could wait forever
+            ):
                 yield entry
 
     yield from walk(root)

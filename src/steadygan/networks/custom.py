@@ -21,7 +21,8 @@ class Custom:
         critic: ``(spec)`` to a module that maps ``(batch, *spec.shape)`` to scores ``(batch,)`` or
             ``(batch, 1)``.
 
-    With labels (``spec.classes``) both modules take ``y``, ``(batch,)``, as second argument.
+    Where ``spec.classes`` is set both modules take ``y``, ``(batch,)``, as second argument;
+    ``steadygan.train`` is unconditional and leaves it None.
 
     Raises:
         NetworkError: a field is a network already, or cannot be called.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from steadygan.errors import RecipeError
 from steadygan.interfaces import Penalty
-from steadygan.schedules import Value, at
+from steadygan.schedules import Value, at, smallest
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Term:
     def __post_init__(self) -> None:
         if self.every < 1:
             raise RecipeError(f"penalty.every is {self.every}: choose at least 1.")
+        if not smallest(self.weight) >= 0:
+            raise RecipeError(f"penalty.weight is {self.weight}: choose 0 or more.")
 
     @property
     def name(self) -> str:

@@ -6,7 +6,6 @@ from steadygan.recipes.recipe import Recipe
 from steadygan.recipes.serialise import (
     component_from_json,
     component_to_json,
-    differences,
     from_json,
     settings,
     to_json,
@@ -19,7 +18,6 @@ __all__ = [
     "component_from_json",
     "component_to_json",
     "default_for",
-    "differences",
     "from_json",
     "names",
     "override",

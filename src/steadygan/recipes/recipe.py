@@ -54,5 +54,11 @@ class Recipe:
         for name in ("latent_dim", "n_critic"):
             if getattr(self, name) < 1:
                 raise RecipeError(f"{name} is {getattr(self, name)}: choose at least 1.")
+        terms = [term.name for term in self.penalty]
+        twice = next((name for name in terms if terms.count(name) > 1), None)
+        if twice is not None:
+            raise RecipeError(
+                f"two penalties are called {twice!r}: give one a class with a name of its own."
+            )
         if not 0 <= self.seed < 2**63:
             raise RecipeError(f"seed is {self.seed}: choose a number from 0 to 2^63 − 1.")

@@ -152,23 +152,6 @@ def _title(part: Any) -> Any:
     return part
 
 
-def differences(a: Any, b: Any, path: str = "") -> list[str]:
-    """Where two recipes, or parts of them, differ: ``"training.steps: 100, 200"``."""
-    return list(_differences(a, b, path))
-
-
-def _differences(a: Any, b: Any, path: str) -> Iterator[str]:
-    if type(a) is type(b) and dataclasses.is_dataclass(a):
-        for field in dataclasses.fields(a):
-            inner = f"{path}.{field.name}" if path else field.name
-            yield from _differences(getattr(a, field.name), getattr(b, field.name), inner)
-    elif isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
-        for index, (one, other) in enumerate(zip(a, b, strict=True)):
-            yield from _differences(one, other, f"{path}.{index}")
-    elif a != b:
-        yield f"{path}: {a!r}, {b!r}"
-
-
 def settings(value: Any, path: str = "") -> list[tuple[str, str]]:
     """Every setting of a recipe by its dotted path, as ``--set`` takes it, with its value."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

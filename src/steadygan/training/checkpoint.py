@@ -97,21 +97,15 @@ class CheckpointStore:
         for leftover in self.folder.glob(".*.tmp"):  # of a process killed while writing
             leftover.unlink(missing_ok=True)
         path = self.folder / f"step-{state.step:09d}.safetensors"
-        save_tensors(path, state.tensors(), {"format": _FORMAT, **state.numbers()})
+        # The best first: a process killed between the two resumes from before both, and writes
+        # them again; the other way round it would never name its best.
+        first = self.best if best else path
+        save_tensors(first, state.tensors(), {"format": _FORMAT, **state.numbers()})
         if best:
-            self._name_best(path)
+            _link(first, path)
         for old in self.paths()[: -self.keep]:
             old.unlink()
         return path
-
-    def _name_best(self, path: Path) -> None:
-        temporary = self.folder / ".best.tmp"
-        temporary.unlink(missing_ok=True)
-        try:
-            os.link(path, temporary)
-        except OSError:  # a file system without hard links
-            shutil.copyfile(path, temporary)
-        temporary.replace(self.best)
 
     def restore(self, state: TrainingState, path: Path | None = None) -> Path:
         """Load ``path``, or the newest checkpoint that can be read, into ``state``.
@@ -141,3 +135,14 @@ class CheckpointStore:
 
     def has_any(self) -> bool:
         return bool(self.paths())
+
+
+def _link(source: Path, target: Path) -> None:
+    """Make ``target`` the same file as ``source``, or a copy where links are not to be had."""
+    temporary = target.with_name(f".{target.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(source, temporary)
+    except OSError:
+        shutil.copyfile(source, temporary)
+    temporary.replace(target)

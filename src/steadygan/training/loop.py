@@ -1,4 +1,4 @@
-"""The loop: iterations until a limit, with rows to observers and checkpoints on the way."""
+"""The loop: steps until a limit, with rows to observers and checkpoints on the way."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from steadygan.errors import RecipeError, did_you_mean
 from steadygan.interfaces import Samples
-from steadygan.record import Row, RowKind, merged, prefixed, summarise
+from steadygan.record import Record, Row, RowKind, merged, prefixed, summarise
 from steadygan.training.checkpoint import CheckpointStore
 from steadygan.training.probes import Probe
 from steadygan.training.seeds import derive_seed
@@ -35,7 +36,7 @@ class Trainer:
 
     Attributes:
         state: changed in place.
-        updates: one iteration.
+        updates: one step.
         stored: training samples in stored form, on the run's device.
         encode: stored samples to the form the networks take.
         settings: budget, batch size and intervals.
@@ -57,6 +58,7 @@ class Trainer:
     sheet_latent: Tensor | None = None
     on_sheet: Callable[[int, Tensor], None] | None = None
     _best: BestSoFar | None = field(default=None, init=False)
+    _signals_checked: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         controllers: list[Any] = []
@@ -97,6 +99,7 @@ class Trainer:
             records = self.updates(state, self._next_real, progress)
             state.step += 1
             state.seconds = spent + time.monotonic() - began
+            self._check_signals(records)
             for name, new in records.items():
                 state.window.setdefault(name, []).extend(record.flat() for record in new)
             if not all(record.applied for new in records.values() for record in new):
@@ -110,6 +113,23 @@ class Trainer:
         if outcome.status is not Status.NON_FINITE:  # there the last good checkpoint stands
             self.store.save(state)
         return outcome
+
+    def _check_signals(self, records: Mapping[str, Sequence[Record]]) -> None:
+        """Refuse a signal that no row will carry; once, on the records of the first step."""
+        if self._signals_checked:
+            return
+        self._signals_checked = True
+        best, plateau = self.settings.best, self.settings.plateau
+        signals = [best, None if plateau is None else plateau.signal]
+        wanted = [signal.name for signal in signals if signal is not None]
+        known = {f"{name}.{key}" for name, new in records.items() for r in new for key in r.flat()}
+        if self.settings.probe_every and any(name.startswith("probe.") for name in wanted):
+            known |= {f"probe.{key}" for probe in self.probes for key in self._probe(probe)}
+        for name in wanted:
+            if name not in known:
+                raise RecipeError(
+                    f"there is no signal {name!r}.{did_you_mean(name, sorted(known))}"
+                )
 
     def _next_real(self) -> Samples:
         indices = self.state.sampler.draw(self.settings.batch_size).to(self.stored.x.device)

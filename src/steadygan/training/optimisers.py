@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from steadygan.errors import RecipeError
-from steadygan.schedules import Value, at
+from steadygan.schedules import Value, at, smallest
 
 
 @runtime_checkable
@@ -31,9 +31,13 @@ def set_learning_rate(optimiser: Optimizer, settings: OptimiserSettings, progres
         group["lr"] = lr
 
 
-def _check(lr: Value, **shares: float) -> None:
-    if not callable(lr) and not lr > 0:
+def _check(lr: Value, *, eps: float = 1.0, weight_decay: float = 0.0, **shares: float) -> None:
+    if not at(lr, 0.0) > 0 or not smallest(lr) >= 0:
         raise RecipeError(f"the learning rate is {lr}: choose a number above 0.")
+    if not eps > 0:
+        raise RecipeError(f"eps of the optimiser is {eps}: choose a number above 0.")
+    if not weight_decay >= 0:
+        raise RecipeError(f"weight_decay of the optimiser is {weight_decay}: choose 0 or more.")
     for name, share in shares.items():
         if not 0.0 <= share < 1.0:
             raise RecipeError(f"{name} of the optimiser is {share}: choose a number in [0, 1).")
@@ -49,7 +53,7 @@ class Adam:
     eps: float = 1e-8
 
     def __post_init__(self) -> None:
-        _check(self.lr, beta1=self.beta1, beta2=self.beta2)
+        _check(self.lr, eps=self.eps, beta1=self.beta1, beta2=self.beta2)
 
     def build(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
         return torch.optim.Adam(
@@ -72,7 +76,13 @@ class AdamW:
     weight_decay: float = 1e-2
 
     def __post_init__(self) -> None:
-        _check(self.lr, beta1=self.beta1, beta2=self.beta2)
+        _check(
+            self.lr,
+            eps=self.eps,
+            weight_decay=self.weight_decay,
+            beta1=self.beta1,
+            beta2=self.beta2,
+        )
 
     def build(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
         return torch.optim.AdamW(
@@ -95,7 +105,7 @@ class RMSProp:
     momentum: float = 0.0
 
     def __post_init__(self) -> None:
-        _check(self.lr, alpha=self.alpha, momentum=self.momentum)
+        _check(self.lr, eps=self.eps, alpha=self.alpha, momentum=self.momentum)
 
     def build(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
         return torch.optim.RMSprop(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,11 +51,11 @@ class Plateau:
 class Training:
     """The trainer's settings; part of the recipe.
 
-    A step is one iteration: ``n_critic`` critic updates and one generator update. The run ends at
+    A step is ``n_critic`` critic updates and one generator update. The run ends at
     the first limit reached; at least one is given.
 
     Attributes:
-        steps: limit in iterations.
+        steps: limit in steps.
         epochs: limit in passes of the critic over the training data.
         minutes: limit in minutes of training. Such a run is not reproducible bit by bit.
         batch_size: samples per update.
@@ -101,8 +102,13 @@ class Training:
         optional = {"clip_gradient_norm": self.clip_gradient_norm, "threads": self.threads}
         positive |= {name: value for name, value in optional.items() if value is not None}
         for name, value in positive.items():
-            if not value > 0:
+            if not 0 < value < math.inf:
                 raise RecipeError(f"training.{name} is {value}: choose a number above 0.")
+        for name, most in (("threads", 1_024), ("batch_size", 1_000_000)):
+            if (getattr(self, name) or 0) > most:
+                raise RecipeError(
+                    f"training.{name} is {getattr(self, name):,}: choose at most {most:,}."
+                )
         for name in ("probe_every", "sample_every", "rollback_limit"):
             if getattr(self, name) < 0:
                 raise RecipeError(f"training.{name} is {getattr(self, name)}: choose 0 or more.")

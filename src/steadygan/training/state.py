@@ -54,7 +54,7 @@ class TrainingState:
         sampler: which training samples come next.
         rngs: random states by what they are drawn for.
         controllers: what decides during training and must be resumed (plateau, best checkpoint).
-        step: iterations done.
+        step: steps done.
         updates: updates attempted, by network.
         rows: rows emitted so far; a resume cuts the history back to as many.
         rollbacks: non-finite updates so far.
@@ -138,6 +138,10 @@ class TrainingState:
             "window": {name: [to_floats(r) for r in rs] for name, rs in self.window.items()},
             "controllers": {name: each.state() for name, each in self.controllers.items()},
             "optimisers": {name: _groups(each) for name, each in self.optimisers.items()},
+            # An end that was decided, not asked for from outside, is an end after a resume too.
+            "plateau": self.stop.reason
+            if self.stop is not None and self.stop.status is Status.PLATEAU
+            else None,
             "python_random": random.getstate(),
             "numpy_random": [algorithm, np.asarray(keys).tolist(), position, has_gauss, gauss],
         }
@@ -161,6 +165,9 @@ class TrainingState:
         torch.set_rng_state(tensors["rngs.global"])
         if self.device.type == "cuda" and "rngs.global_cuda" in tensors:
             torch.cuda.set_rng_state(tensors["rngs.global_cuda"], self.device)
+        self.stop = None
+        if numbers["plateau"] is not None:
+            self.stop = Stop(Status.PLATEAU, numbers["plateau"])
         self.seed = numbers["seed"]
         self.step = numbers["step"]
         self.updates = dict(numbers["updates"])

@@ -1,4 +1,4 @@
-"""What one iteration of a run does: its updates, in order."""
+"""What one step of a run does: its updates, in order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NextBatch: TypeAlias = Callable[[], Samples]
 
 
 class Updates(Protocol):
-    """One iteration on the state; returns the records of each network's updates, in order.
+    """One step on the state; returns the records of each network's updates, in order.
 
     Two networks with alternating updates are the common case (``AlternatingUpdates``); translation
     brings another class with the same call.
