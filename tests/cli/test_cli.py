@@ -126,6 +126,16 @@ def test_info_and_recipes(run: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert json.loads(capsys.readouterr().out)["penalty"][0]["weight"] == 10.0
 
 
+def test_no_command_is_a_call_for_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert "Commands:\n" in capsys.readouterr().out
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("steadygan 0.")
+
+
 def test_export_as_safetensors(run: Path, tmp_path: Path) -> None:
     from safetensors.torch import load_file
 

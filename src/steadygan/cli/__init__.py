@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
 from steadygan.cli.export import export
 from steadygan.cli.info import info
+from steadygan.cli.output import print_lines
 from steadygan.cli.recipes import recipes
 from steadygan.cli.resume import resume
 from steadygan.cli.sample import sample
@@ -21,12 +23,30 @@ from steadygan.errors import SteadyganError
 
 app = typer.Typer(
     name="steadygan",
-    help="Train GANs that stay stable, and be told, with evidence, when they do not.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print_lines(f"steadygan {version('steadygan')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _front(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Train GANs that stay stable, and be told, with evidence, when they do not."""
+
+
 for command in (train, resume, sample, info, export):
     app.command()(command)
 app.add_typer(recipes, name="recipes")
@@ -43,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # slower, and a short spin costs nothing measurable alone (docs/decisions/0008-threads.md).
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
-        code = app(args=arguments, prog_name="steadygan", standalone_mode=False)
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        code = app(args=given or ["--help"], prog_name="steadygan", standalone_mode=False)
     except typer.TyperException as error:  # an option or argument that does not parse
         return _refuse(error.format_message(), 2)
     except SteadyganError as error:
