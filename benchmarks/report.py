@@ -29,16 +29,24 @@ def write(name: str, title: str, rows: Sequence[Sequence[str]], notes: Sequence[
 def origin(name: str) -> list[str]:
     import torch
 
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude", "*"],
-        capture_output=True, text=True, check=False, cwd=RESULTS.parent,
-    ).stdout.strip()  # fmt: skip
+    commit = _git("rev-parse", "--short", "HEAD") or "unknown"
+    # The results that other benchmarks have just written are no change of the code.
+    if _git("status", "--porcelain", "--", ".", ":!benchmarks/results"):
+        commit += ", with changes that are not committed"
     arguments = " ".join(sys.argv[1:])
     return [
         f"command: `python benchmarks/{name}.py{' ' if arguments else ''}{arguments}`",
-        f"commit: {commit or 'unknown'}",
+        f"commit: {commit}",
         f"machine: {os.cpu_count()} cores, {platform.machine()}, "
         f"{torch.backends.cpu.get_cpu_capability()}, torch {torch.__version__}, "
         f"Python {platform.python_version()}",
         f"date: {datetime.now(UTC):%Y-%m-%d}",
     ]
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    root = RESULTS.parent.parent
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=root
+    ).stdout.strip()
