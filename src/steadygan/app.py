@@ -233,7 +233,7 @@ def _advance(
             _measure(files, recipe, dataset, state, say)
     finally:
         history.close()
-    return Run(files.root)
+    return Run(files.root, recipe)  # with it, since it may hold classes of the caller's own
 
 
 def _trainer(
