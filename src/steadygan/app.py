@@ -31,9 +31,11 @@ from steadygan.recipes import (
     to_json,
 )
 from steadygan.run import Run, data_to_json
+from steadygan.stabilisers import pack
 from steadygan.training import (
     AlternatingUpdates,
     CheckpointStore,
+    ExtragradientUpdates,
     Observer,
     Probe,
     Sampler,
@@ -44,6 +46,7 @@ from steadygan.training import (
     Training,
     TrainingState,
     derive_seed,
+    draw_labels,
     draw_latent,
     save_tensors,
     write_atomically,
@@ -102,9 +105,7 @@ def train(
     options = override(Recipe(), [o for o in overrides if o.startswith("data.")]).data
     dataset = load(data, options, root=data_root)
     chosen = default_for(dataset.name) if recipe is None else recipe
-    # Labels serve the metrics; the networks of these recipes do not take them.
-    spec = dataset.without_labels().spec
-    resolved = recipe_for(chosen, spec, overrides)
+    resolved = recipe_for(chosen, dataset.spec, overrides)
     resolved = _with_budget(resolved, overrides, seed=seed, steps=steps, minutes=minutes)
     if resolved.data != options:
         dataset = load(data, resolved.data, root=data_root)
@@ -244,14 +245,17 @@ def _trainer(
     files: RunFiles,
     say: Say,
 ) -> Trainer:
-    stored = Samples(dataset.train.x.to(state.device))
-    held_out = _encoded(dataset, dataset.validation.x, state, "validation")
-    training = _encoded(dataset, dataset.train.x, state, "train", len(held_out))
-    probes: list[Probe] = [ScoreProbe(Samples(training), Samples(held_out), recipe.latent_dim)]
+    stored = _on_device(dataset.train, recipe, state)
+    held_out = _encoded(dataset, dataset.validation, recipe, state, "validation")
+    training = _encoded(dataset, dataset.train, recipe, state, "train", len(held_out))
+    packing = recipe.packing
+    probes: list[Probe] = []
+    if packing is None or len(held_out) >= packing.size:
+        probes.append(ScoreProbe(training, held_out, recipe.latent_dim, packing))
     if len(held_out) > 5:
         probes.append(CoverageProbe(held_out, recipe.latent_dim))
     codec = dataset.codec
-    real = None if len(codec.shape) == 3 else codec.decode(held_out)
+    real = None if len(codec.shape) == 3 else codec.decode(held_out.x)
 
     def write_sheet(step: int, samples: Tensor) -> None:
         files.samples.mkdir(exist_ok=True)
@@ -261,69 +265,107 @@ def _trainer(
     count = _SHEET_IMAGES if len(codec.shape) == 3 else _SHEET_VECTORS
     rng = torch.Generator(state.device).manual_seed(derive_seed(recipe.seed, "sheet"))
     critic = state.networks["critic"]
-    couples = couples_samples(critic, torch.cat([held_out, training])[:8])
+    couples = couples_samples(critic, *_example(recipe, held_out, training))
     if couples and any(isinstance(term.penalty, GradientPenalty) for term in recipe.penalty):
         say(
             "note: the critic's score of a sample changes with the rest of its batch (batch "
             "normalisation? dropout?); a gradient penalty per sample needs one that does not"
         )
+    updates = replace(_updates(recipe), couples_samples=couples)
     settings = recipe.training
     has_coverage = settings.probe_every and any(isinstance(p, CoverageProbe) for p in probes)
     if settings.best == Training().best and not has_coverage:
         settings = replace(settings, best=None)  # nobody asked for it, and it cannot be had
     return Trainer(
         state=state,
-        updates=AlternatingUpdates(
-            objective=recipe.objective,
-            critic_optimiser=recipe.critic_optimiser,
-            generator_optimiser=recipe.generator_optimiser,
-            latent_dim=recipe.latent_dim,
-            batch_size=recipe.training.batch_size,
-            penalties=recipe.penalty,
-            constraints=recipe.constraint,
-            n_critic=recipe.n_critic,
-            burst=recipe.burst,
-            ema=recipe.ema,
-            clip_gradient_norm=recipe.training.clip_gradient_norm,
-            accumulation=recipe.training.accumulation,
-            couples_samples=couples,
-        ),
+        updates=ExtragradientUpdates(updates) if recipe.extragradient else updates,
         stored=stored,
         encode=dataset.encode,
         settings=settings,
         store=store,
         probes=probes,
         sheet_latent=draw_latent(count, recipe.latent_dim, rng),
+        sheet_labels=_sheet_labels(recipe, dataset, count, state.device),
         on_sheet=write_sheet,
     )
 
 
+def _updates(recipe: Recipe) -> AlternatingUpdates:
+    return AlternatingUpdates(
+        objective=recipe.objective,
+        critic_optimiser=recipe.critic_optimiser,
+        generator_optimiser=recipe.generator_optimiser,
+        latent_dim=recipe.latent_dim,
+        batch_size=recipe.training.batch_size,
+        penalties=recipe.penalty,
+        constraints=recipe.constraint,
+        auxiliary=recipe.auxiliary,
+        stabilisers=recipe.stabiliser,
+        n_critic=recipe.n_critic,
+        burst=recipe.burst,
+        ema=recipe.ema,
+        clip_gradient_norm=recipe.training.clip_gradient_norm,
+        accumulation=recipe.training.accumulation,
+    )
+
+
+def _on_device(samples: Samples, recipe: Recipe, state: TrainingState) -> Samples:
+    """The samples where the run trains; their labels only where its networks take them."""
+    y = samples.y if recipe.conditional else None
+    return Samples(samples.x.to(state.device), None if y is None else y.to(state.device))
+
+
 def _encoded(
-    dataset: Dataset, stored: Tensor, state: TrainingState, what: str, most: int = _PROBE_SAMPLES
-) -> Tensor:
+    dataset: Dataset,
+    part: Samples,
+    recipe: Recipe,
+    state: TrainingState,
+    what: str,
+    most: int = _PROBE_SAMPLES,
+) -> Samples:
     """A fixed choice of at most ``_PROBE_SAMPLES`` samples, encoded, on the run's device."""
     rng = torch.Generator().manual_seed(derive_seed(state.seed, "probe", what))
-    chosen = torch.randperm(len(stored), generator=rng)[: min(most, _PROBE_SAMPLES)]
-    return dataset.codec.encode(stored[chosen].to(state.device))
+    chosen = torch.randperm(len(part), generator=rng)[: min(most, _PROBE_SAMPLES)]
+    few = Samples(part.x[chosen], None if part.y is None else part.y[chosen])
+    return dataset.encode(_on_device(few, recipe, state))
+
+
+def _example(recipe: Recipe, *parts: Samples) -> tuple[Tensor, Tensor | None]:
+    """A few samples as the critic sees them: in packs, if it does."""
+    packing = recipe.packing
+    x = torch.cat([part.x for part in parts])
+    if packing is not None:
+        return pack(x[: max(2, len(x) // packing.size // 8) * packing.size], packing.size), None
+    labels = [part.y for part in parts if part.y is not None]
+    return x[:8], torch.cat(labels)[:8] if labels else None
+
+
+def _sheet_labels(
+    recipe: Recipe, dataset: Dataset, count: int, device: torch.device
+) -> Tensor | None:
+    """Every class as often as the others, in order, so that rows of a sheet show one class."""
+    classes = recipe.generator_spec(dataset.spec).classes
+    return None if classes is None else torch.arange(count, device=device) * classes // count
 
 
 def _new_state(recipe: Recipe, dataset: Dataset, device: torch.device) -> TrainingState:
     """Networks, optimisers and averages before the first step, from the recipe's seed alone."""
     torch.manual_seed(derive_seed(recipe.seed, "initialisation"))
-    spec = dataset.without_labels().spec
+    spec, critic_spec = recipe.generator_spec(dataset.spec), recipe.critic_spec(dataset.spec)
     try:
         networks = recipe.architecture.build(spec, recipe.latent_dim)
+        if critic_spec != spec:  # packs: a critic for wider samples
+            wider = recipe.architecture.build(critic_spec, recipe.latent_dim)
+            networks["critic"] = wider["critic"]
     except (RuntimeError, MemoryError) as error:  # out of memory, mostly
         reason = (str(error) or type(error).__name__).strip().splitlines()[0]
         raise NetworkError(f"the networks cannot be built: {reason}") from None
-    check_networks(networks, spec, recipe.latent_dim)
+    check_networks({"generator": networks["generator"]}, spec, recipe.latent_dim)
+    check_networks({"critic": networks["critic"]}, critic_spec, recipe.latent_dim)
     for network in networks.values():
         network.to(device).train()
     for constraint in recipe.constraint:
         constraint.prepare(networks["critic"])
-    averages = {}
-    if recipe.ema is not None:
-        averages["generator"] = recipe.ema.copy(networks["generator"])
     return TrainingState(
         seed=recipe.seed,
         device=device,
@@ -332,7 +374,7 @@ def _new_state(recipe: Recipe, dataset: Dataset, device: torch.device) -> Traini
             "critic": recipe.critic_optimiser.build(networks["critic"].parameters()),
             "generator": recipe.generator_optimiser.build(networks["generator"].parameters()),
         },
-        averages=averages,
+        averages=_updates(recipe).averages(networks),
         sampler=Sampler(len(dataset.train), seed=0),
     )
 
@@ -342,8 +384,11 @@ def _measure(
 ) -> None:
     """Measure the finished generator, write the values and say them."""
     rng = torch.Generator(state.device).manual_seed(derive_seed(recipe.seed, "metrics"))
-    samples = sample(state.sampling_generator, samples_wanted(dataset), recipe.latent_dim, rng)
-    measurements = measure(dataset, samples)
+    wanted, counts, labels = samples_wanted(dataset), dataset.class_counts, None
+    if recipe.conditional and counts is not None:
+        labels = draw_labels(wanted, counts, rng)
+    samples = sample(state.sampling_generator, wanted, recipe.latent_dim, rng, labels=labels)
+    measurements = measure(dataset, samples, labels)
     _write_json(files.metrics, {"measurements": [asdict(m) for m in measurements]})
     for measurement in measurements:
         say(str(measurement))

@@ -22,6 +22,11 @@ Scores: TypeAlias = "Tensor"  # (batch,) what a critic says of each sample
 Gradients: TypeAlias = "Tensor"  # (batch, *shape) gradient of each score by its own input
 
 
+def name_of(component: object) -> str:
+    """What a component is called in records and settings: its ``name``, or that of its class."""
+    return str(getattr(component, "name", type(component).__name__))
+
+
 class Samples(NamedTuple):
     """A batch: ``x`` of shape ``(batch, *shape)`` and, where the run is conditional, ``y``.
 
@@ -35,6 +40,14 @@ class Samples(NamedTuple):
 
     def __len__(self) -> int:  # the number of samples, not of fields
         return self.x.shape[0]
+
+
+class Judgement(NamedTuple):
+    """What a critic with an auxiliary classifier returns: ``scores`` ``(batch,)`` and the classes'
+    ``logits`` ``(batch, classes)``."""
+
+    scores: Tensor
+    logits: Tensor
 
 
 class SampleSpec(NamedTuple):
@@ -90,7 +103,8 @@ class Architecture(Protocol):
 
     The common case returns ``{"generator": …, "critic": …}``; translation returns four. Generators
     map a latent batch ``(batch, latent_dim)`` (or ``(z, y)``) to ``(batch, *spec.shape)``; critics
-    map ``x`` (or ``(x, y)``) to scores ``(batch,)`` or ``(batch, 1)``.
+    map ``x`` (or ``(x, y)``) to scores ``(batch,)`` or ``(batch, 1)``, or to a ``Judgement``. The
+    ``y`` is passed where ``spec.classes`` is set: integer labels ``(batch,)``.
     """
 
     def build(self, spec: SampleSpec, latent_dim: int) -> dict[str, nn.Module]: ...
@@ -146,6 +160,64 @@ class Constraint(Protocol):
     def project(self, critic: nn.Module) -> None:
         """In place, after every update of the critic: may do nothing."""
         ...
+
+
+@runtime_checkable
+class InputStabiliser(Protocol):
+    """Changes every batch that the critic is to see, real or fake, in both networks' updates."""
+
+    def view(self, samples: Samples, *, rng: torch.Generator, progress: float) -> Samples:
+        """What the critic sees instead: differentiable by ``samples.x``, nothing in place."""
+        ...
+
+
+@runtime_checkable
+class LatentStabiliser(Protocol):
+    """Changes the latent vectors ``(batch, latent_dim)`` of training; sampling is left as it is."""
+
+    def latent(self, z: Tensor, *, rng: torch.Generator, progress: float) -> Tensor: ...
+
+
+@runtime_checkable
+class ParameterTerm(Protocol):
+    """A term on the weights of each network, from them and a running average of their past."""
+
+    def parameter_term(self, network: nn.Module, average: nn.Module) -> Tensor:
+        """A scalar ``()``; no gradient flows into ``average``."""
+        ...
+
+    def average(self, average: nn.Module, network: nn.Module, update: int) -> None:
+        """Take the network after its ``update``-th update (from 0) into the average, in place."""
+        ...
+
+
+@runtime_checkable
+class BatchTerm(Protocol):
+    """A term of the generator's loss on whole batches."""
+
+    @property
+    def objective_weight(self) -> float:
+        """What is left of the objective's own loss beside it: 1 keeps it, 0 replaces it."""
+        ...
+
+    def batch_term(self, critic: nn.Module, real: Samples, fake: Samples) -> Tensor:
+        """A scalar ``()``; differentiable by ``fake.x``."""
+        ...
+
+
+@runtime_checkable
+class CriticAverage(Protocol):
+    """The generator learns from an average of the critic instead of the critic itself."""
+
+    def average_critic(self, average: nn.Module, critic: nn.Module, update: int) -> None:
+        """Take the critic after its ``update``-th update (from 0) into the average, in place."""
+        ...
+
+
+# What ``Recipe.stabiliser`` takes: a frozen dataclass with the methods of one or more of these.
+Stabiliser: TypeAlias = (
+    InputStabiliser | LatentStabiliser | ParameterTerm | BatchTerm | CriticAverage
+)
 
 
 class Stateful(Protocol):

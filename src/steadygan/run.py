@@ -13,12 +13,18 @@ import torch
 from torch import Tensor, nn
 
 from steadygan.data import Dataset
-from steadygan.errors import MissingExtraError, RunError, UsageError
+from steadygan.errors import MissingExtraError, RunError, UsageError, did_you_mean
 from steadygan.history import History, RunFiles
 from steadygan.interfaces import Codec, SampleSpec
 from steadygan.metrics import sample
 from steadygan.recipes import Recipe, component_from_json, component_to_json, from_json
-from steadygan.training import derive_seed, load_tensors, save_tensors, write_atomically
+from steadygan.training import (
+    derive_seed,
+    draw_labels,
+    load_tensors,
+    save_tensors,
+    write_atomically,
+)
 
 
 def data_to_json(dataset: Dataset, source: str | None) -> dict[str, Any]:
@@ -29,8 +35,9 @@ def data_to_json(dataset: Dataset, source: str | None) -> dict[str, Any]:
         "fingerprint": dataset.fingerprint,
         "n_train": len(dataset.train),
         "n_validation": len(dataset.validation),
-        "spec": dataset.without_labels().spec._asdict(),
+        "spec": dataset.spec._asdict(),
         "class_names": dataset.class_names,
+        "class_counts": dataset.class_counts,
         "codec": component_to_json(dataset.codec, "codec"),
         "notes": dataset.notes,
     }
@@ -154,7 +161,8 @@ class Run:
     def generator(self, checkpoint: str | None = None) -> nn.Module:
         """The trained generator, on the CPU, in evaluation mode."""
         with torch.random.fork_rng(devices=[]):
-            networks = self.recipe.architecture.build(self.spec, self.recipe.latent_dim)
+            spec = self.recipe.generator_spec(self.spec)
+            networks = self.recipe.architecture.build(spec, self.recipe.latent_dim)
         generator = networks["generator"]
         weights, name = self.weights(checkpoint)
         try:
@@ -166,34 +174,81 @@ class Run:
             ) from None
         return generator.eval().requires_grad_(False)
 
-    def sample(self, count: int, *, seed: int = 0, checkpoint: str | None = None) -> np.ndarray:
+    def sample(
+        self,
+        count: int,
+        *,
+        seed: int = 0,
+        label: str | int | None = None,
+        checkpoint: str | None = None,
+    ) -> np.ndarray:
         """Samples in the user's form: images ``(count, height, width, channels)`` uint8, or rows
         ``(count, columns)`` float32. The same seed gives the same samples.
 
+        Args:
+            count: how many.
+            seed: of the samples.
+            label: of a conditional run: the class they are to be of, by name or by number; None
+                draws classes as they are frequent in the training data.
+            checkpoint: see ``weights``.
+
         Raises:
-            UsageError: ``count`` is below 1.
+            UsageError: ``count`` is below 1, or there is no such label.
         """
         if count < 1:
             raise UsageError(f"{count} samples cannot be drawn: choose at least 1.")
         rng = torch.Generator().manual_seed(derive_seed(seed, "sample"))
-        encoded = sample(self.generator(checkpoint), count, self.recipe.latent_dim, rng)
+        labels = self._labels(count, label, seed)
+        encoded = sample(
+            self.generator(checkpoint), count, self.recipe.latent_dim, rng, labels=labels
+        )
         return self.codec.decode(encoded)
 
+    def _labels(self, count: int, label: str | int | None, seed: int) -> Tensor | None:
+        if not self.recipe.conditional:
+            if label is not None:
+                raise UsageError(
+                    f"{self.directory} was trained without labels: train a conditional recipe "
+                    "(cgan, acgan, projection) to sample by label."
+                )
+            return None
+        if label is None:
+            rng = torch.Generator().manual_seed(derive_seed(seed, "labels"))
+            return draw_labels(count, self._data["class_counts"], rng)
+        return torch.full((count,), self._class_of(str(label)))
+
+    def _class_of(self, label: str) -> int:
+        names = list(self._data["class_names"])
+        if label in names:
+            return names.index(label)
+        if label.isdigit() and int(label) < len(names):
+            return int(label)
+        raise UsageError(f"there is no class {label!r}.{did_you_mean(label, names)}")
+
     def write_samples(
-        self, path: str | Path, count: int, *, seed: int = 0, checkpoint: str | None = None
+        self,
+        path: str | Path,
+        count: int,
+        *,
+        seed: int = 0,
+        label: str | int | None = None,
+        checkpoint: str | None = None,
     ) -> list[Path]:
-        """Draw samples and write them in the form that the ending of ``path`` asks for.
+        """Draw samples, as ``sample``, and write them in the form that the ending of ``path`` asks
+        for.
 
         Images: ``.png`` one sheet, ``.npz``/``.npy`` an array, no ending a folder of PNGs. Vectors:
         ``.csv``, ``.npy``, ``.npz``, or ``.png`` a plot.
         """
-        return self.codec.write(self.sample(count, seed=seed, checkpoint=checkpoint), Path(path))
+        samples = self.sample(count, seed=seed, label=label, checkpoint=checkpoint)
+        return self.codec.write(samples, Path(path))
 
     def export(self, path: str | Path, *, checkpoint: str | None = None) -> Path:
         """The generator for use elsewhere: ``.safetensors`` weights or ``.onnx`` network.
 
-        The ONNX network maps ``latent`` ``(batch, latent_dim)``, drawn from N(0, 1), to ``samples``
-        ``(batch, *shape)`` in encoded form (images in [−1, 1]).
+        The ONNX network maps ``latent`` ``(batch, latent_dim)``, drawn from N(0, 1), and, of a
+        conditional run, ``label`` ``(batch,)`` int64, to ``samples`` ``(batch, *shape)`` in encoded
+        form (images in [−1, 1]).
 
         Raises:
             UsageError: another ending.
@@ -225,7 +280,10 @@ class Run:
             raise MissingExtraError("ONNX needs an extra: pip install 'steadygan[onnx]'.") from None
         generator = self.generator(checkpoint)
         # Two rows: with one the exporter would take the batch for a constant.
-        example = torch.zeros(2, self.recipe.latent_dim)
+        example: dict[str, Tensor] = {"latent": torch.zeros(2, self.recipe.latent_dim)}
+        if self.recipe.conditional:
+            example["label"] = torch.zeros(2, dtype=torch.int64)
+        batch = torch.export.Dim("batch")
         log = logging.getLogger("torch.onnx")
         level = log.level
         log.setLevel(logging.ERROR)  # it tells of libraries that nothing here needs
@@ -234,10 +292,10 @@ class Run:
                 warnings.simplefilter("ignore")
                 program = torch.onnx.export(
                     generator,
-                    (example,),
-                    input_names=["latent"],
+                    tuple(example.values()),
+                    input_names=list(example),
                     output_names=["samples"],
-                    dynamic_shapes=({0: torch.export.Dim("batch")},),
+                    dynamic_shapes=tuple({0: batch} for _ in example),
                     dynamo=True,
                     verbose=False,
                 )

@@ -14,17 +14,32 @@ writes (batch normalisation) are not undone: the training loop rolls back to a c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from steadygan.interfaces import Constraint, GradientPenalty, Objective, PerSample, Samples, Scores
-from steadygan.networks.call import generate, score
+from steadygan.errors import NetworkError
+from steadygan.interfaces import (
+    Constraint,
+    GradientPenalty,
+    Objective,
+    PerSample,
+    Samples,
+    Scores,
+    name_of,
+)
+from steadygan.networks.call import generate, judge, score
+from steadygan.objectives import AuxiliaryClassifier
 from steadygan.penalties import Term, gradient_norms, leaf
 from steadygan.record import Record, Scalar, Statistics
+
+View: TypeAlias = Callable[[Samples], Samples]  # what the critic sees instead of a batch
+ScalarTerm: TypeAlias = Callable[[], Tensor]  # a term on parameters: () with a graph
+BatchTerms: TypeAlias = Mapping[str, Callable[[Samples, Samples], Tensor]]  # of real, fake: ()
 
 
 def critic_step(
@@ -37,6 +52,9 @@ def critic_step(
     rng: torch.Generator,
     penalties: Sequence[Term] = (),
     constraints: Sequence[Constraint] = (),
+    auxiliary: AuxiliaryClassifier | None = None,
+    view: View | None = None,
+    parameter_terms: Mapping[str, ScalarTerm] | None = None,
     update: int = 0,
     progress: float = 0.0,
     clip_gradient_norm: float | None = None,
@@ -53,6 +71,9 @@ def critic_step(
         rng: the random state that penalties draw from, on the critic's device.
         penalties: terms added to the loss, those due at ``update``.
         constraints: imposed after the update.
+        auxiliary: adds the classification of both batches, whose ``y`` hold labels.
+        view: applied to both batches first: noise, augmentation, packing.
+        parameter_terms: weighted scalars on the critic's parameters, by name.
         update: how many critic updates came before; decides which lazy penalties are due.
         progress: of the run, in [0, 1]; read by weight schedules.
         clip_gradient_norm: scale the gradient down to this Euclidean norm where it is longer.
@@ -71,9 +92,15 @@ def critic_step(
         raise ValueError(
             f"real has shape {tuple(real.x.shape)} and fake {tuple(fake.x.shape)}: they must agree."
         )
+    if view is not None:
+        with torch.no_grad():
+            real, fake = view(real), view(fake)
     if couples_samples is None:
         couples_samples = has_batch_norm(critic)
-    names = [_name(objective), *(term.name for term in penalties)]
+    scalars = parameter_terms or {}
+    names = [name_of(objective), *(term.name for term in penalties), *scalars]
+    if auxiliary is not None:
+        names.append(auxiliary.name)
     if len(set(names)) < len(names):
         raise ValueError(f"two terms of the loss have one name, of {names}: name them apart.")
     due = [term for term in penalties if term.is_due(update)]
@@ -87,10 +114,14 @@ def critic_step(
     optimiser.zero_grad(set_to_none=True)
     for index in range(accumulation):
         part_real, part_fake = parts.take(real, index), parts.take(fake, index)
-        real_scores, fake_scores = _score_apart_or_joined(
+        (real_scores, real_logits), (fake_scores, fake_logits) = _judge_apart_or_joined(
             critic, [part_real, part_fake], apart=couples_samples
         )
-        terms = {_name(objective): objective.critic_loss(real_scores, fake_scores)}
+        terms = {name_of(objective): objective.critic_loss(real_scores, fake_scores)}
+        if auxiliary is not None:
+            terms[auxiliary.name] = auxiliary.critic_loss(
+                *_classified(real_logits, part_real), *_classified(fake_logits, part_fake)
+            )
         parts.keep_scores(real_scores, fake_scores)
         at = [None if p is None else leaf(parts.take(p, index)) for p in points]
         gradients = _gradients_at(critic, [p for p in at if p is not None], apart=couples_samples)
@@ -103,6 +134,7 @@ def critic_step(
                 cost = term.penalty.cost(gradient)
                 parts.keep_norms(term.name, gradient_norms(gradient.detach()))
             terms[term.name] = cost * term.factor(progress)
+        terms |= {name: term() for name, term in scalars.items()}
         parts.backward(terms, critic.parameters())
     norms, applied = apply_update(
         {"critic": critic}, [optimiser], parts.loss, clip_gradient_norm=clip_gradient_norm
@@ -121,6 +153,11 @@ def generator_step(
     latent: Tensor,
     *,
     real: Samples | Tensor | None = None,
+    auxiliary: AuxiliaryClassifier | None = None,
+    view: View | None = None,
+    parameter_terms: Mapping[str, ScalarTerm] | None = None,
+    batch_terms: BatchTerms | None = None,
+    objective_weight: float = 1.0,
     clip_gradient_norm: float | None = None,
     accumulation: int = 1,
 ) -> Record:
@@ -132,31 +169,50 @@ def generator_step(
         optimiser: of the generator's parameters.
         objective: its ``generator_loss`` is minimised.
         latent: ``(batch, …)``, whatever the generator takes.
-        real: needed where the objective needs real scores, or for its condition ``y``.
+        real: needed where the objective needs real scores, for batch terms, or for its condition
+            ``y``.
+        auxiliary: adds the classification of the fakes, by the labels ``real.y``.
+        view: applied to fakes, and to real samples where they are scored.
+        parameter_terms: weighted scalars on the generator's parameters, by name.
+        batch_terms: weighted scalars from real and fake samples, as the critic sees them, by name.
+        objective_weight: what the objective's loss is multiplied by; 0 where a batch term replaces
+            it.
         clip_gradient_norm, accumulation: as in ``critic_step``.
 
     Raises:
-        ValueError: the objective needs real scores and ``real`` is None.
+        ValueError: the objective or a batch term needs real samples and ``real`` is None.
     """
-    if objective.needs_real_scores and real is None:
+    if (objective.needs_real_scores or batch_terms) and real is None:
         raise ValueError(
-            f"{_name(objective)} needs real scores in the generator's step: pass real."
+            f"{name_of(objective)} or a batch term needs real samples in the generator's step: "
+            "pass real."
         )
     real = None if real is None else _samples(real)
+    view = view or _as_it_is
     parts = _Parts(accumulation, latent.shape[0])
     optimiser.zero_grad(set_to_none=True)
     for index in range(accumulation):
         part_real = None if real is None else parts.take(real, index)
         y = None if part_real is None else part_real.y
-        fake_scores = score(critic, generate(generator, parts.take_tensor(latent, index), y), y)
+        fake = view(Samples(generate(generator, parts.take_tensor(latent, index), y), y))
+        fake_scores, logits = judge(critic, fake.x, fake.y)
         real_scores = None
-        if objective.needs_real_scores:
+        if objective.needs_real_scores or batch_terms:
             assert part_real is not None
             with torch.no_grad():  # a constant to the generator
-                real_scores = score(critic, part_real.x, y)
+                part_real = view(part_real)
+                if objective.needs_real_scores:
+                    real_scores = score(critic, part_real.x, part_real.y)
         parts.keep_scores(real_scores, fake_scores)
         loss = objective.generator_loss(real_scores, fake_scores)
-        parts.backward({_name(objective): loss}, generator.parameters())
+        terms = {name_of(objective): loss if objective_weight == 1.0 else objective_weight * loss}
+        if auxiliary is not None:
+            terms[auxiliary.name] = auxiliary.generator_loss(*_classified(logits, fake))
+        if batch_terms:
+            assert part_real is not None
+            terms |= {name: term(part_real, fake) for name, term in batch_terms.items()}
+        terms |= {name: term() for name, term in (parameter_terms or {}).items()}
+        parts.backward(terms, generator.parameters())
     norms, applied = apply_update(
         {"generator": generator}, [optimiser], parts.loss, clip_gradient_norm=clip_gradient_norm
     )
@@ -271,23 +327,38 @@ def _samples(batch: Samples | Tensor) -> Samples:
     return batch if isinstance(batch, Samples) else Samples(batch)
 
 
-def _name(component: object) -> str:
-    return str(getattr(component, "name", type(component).__name__))
+def _as_it_is(samples: Samples) -> Samples:
+    return samples
 
 
-def _score_apart_or_joined(
+def _classified(logits: Tensor | None, samples: Samples) -> tuple[Tensor, Tensor]:
+    """Logits and labels, where the critic and the data have them."""
+    if logits is None:
+        raise NetworkError(
+            "the critic returns no logits: an auxiliary classifier needs a Judgement of both, "
+            "as architectures with conditioning='auxiliary' return."
+        )
+    if samples.y is None:
+        raise ValueError("an auxiliary classifier needs labelled samples: y is None.")
+    return logits, samples.y
+
+
+def _judge_apart_or_joined(
     critic: nn.Module, batches: Sequence[Samples], *, apart: bool
-) -> Sequence[Scores]:
-    """The scores of several batches, in one pass where that changes nothing."""
+) -> list[tuple[Scores, Tensor | None]]:
+    """The scores (and logits) of several batches, in one pass where that changes nothing."""
     if apart or len(batches) == 1:
-        return [score(critic, batch.x, batch.y) for batch in batches]
+        return [judge(critic, batch.x, batch.y) for batch in batches]
     conditions = [batch.y for batch in batches if batch.y is not None]
-    joined = score(
+    scores, logits = judge(
         critic,
         torch.cat([batch.x for batch in batches]),
         torch.cat(conditions) if conditions else None,
     )
-    return torch.split(joined, [len(batch) for batch in batches])
+    sizes = [len(batch) for batch in batches]
+    no_logits: list[Tensor | None] = [None] * len(sizes)
+    split = no_logits if logits is None else list(torch.split(logits, sizes))
+    return list(zip(torch.split(scores, sizes), split, strict=True))
 
 
 def _gradients_at(critic: nn.Module, points: Sequence[Samples], *, apart: bool) -> Iterator[Tensor]:
@@ -299,9 +370,9 @@ def _gradients_at(critic: nn.Module, points: Sequence[Samples], *, apart: bool) 
     """
     if not points:
         return iter(())
-    scores = _score_apart_or_joined(critic, points, apart=apart)
+    judged = _judge_apart_or_joined(critic, points, apart=apart)
     return iter(
         torch.autograd.grad(
-            [values.sum() for values in scores], [p.x for p in points], create_graph=True
+            [scores.sum() for scores, _ in judged], [p.x for p in points], create_graph=True
         )
     )

@@ -230,7 +230,7 @@ BAD = [
     (["train", "table.csv"], "table.csv"),
     (["train", "nan.npy"], "not finite"),
     (["train", "mnist"], "STEADYGAN_DATA"),
-    (["train", "digits", "--recipe", "wgan-pg"], "Did you mean 'wgan-gp'"),
+    (["train", "digits", "--recipe", "wgangp"], "Did you mean 'wgan-gp'"),
     (["train", "digits", "--recipe", "absent:recipe"], "absent"),
     (["train", "digits", "--recipe", "mine.py:recipes"], "Did you mean 'recipe'"),
     (["train", "digits", "--recipe", "mine.py:number"], "not a Recipe"),

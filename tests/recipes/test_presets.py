@@ -64,7 +64,7 @@ def test_own_recipes_are_found_by_module_and_by_file(
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("wgan-pg", "Did you mean 'wgan-gp'"),
+        ("wgangp", "Did you mean 'wgan-gp'"),
         ("absent_module:recipe", "ModuleNotFoundError"),
         ("mine_two:recipes", "Did you mean 'recipe'"),
         ("mine_two:number", "no function 'number'"),

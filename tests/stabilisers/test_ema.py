@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from steadygan.stabilisers import EMA, ema_decay, update_average
+from steadygan.stabilisers import EMA, ema_decay, untrained_copy, update_average
 
 
 def make() -> nn.Sequential:
@@ -14,7 +14,7 @@ def make() -> nn.Sequential:
 
 def test_weights_and_buffers_are_averaged_and_counters_copied() -> None:
     network = make()
-    average = EMA(0.9).copy(network)
+    average = untrained_copy(network)
     start = {name: value.clone() for name, value in average.state_dict().items()}
     network(torch.randn(16, 3) * 5 + 2)  # moves the running statistics
     with torch.no_grad():
@@ -31,7 +31,7 @@ def test_weights_and_buffers_are_averaged_and_counters_copied() -> None:
 
 def test_the_average_is_a_copy_without_gradients() -> None:
     network = make()
-    average = EMA().copy(network)
+    average = untrained_copy(network)
     with torch.no_grad():
         network[0].weight.zero_()
     assert average[0].weight.abs().sum() > 0

@@ -17,7 +17,7 @@ from steadygan.networks import MLP
 from steadygan.objectives import Wasserstein
 from steadygan.penalties import Term, TwoSided
 from steadygan.record import Row
-from steadygan.stabilisers import EMA
+from steadygan.stabilisers import EMA, untrained_copy
 from steadygan.training import (
     Adam,
     AlternatingUpdates,
@@ -74,7 +74,7 @@ def make(
         device=torch.device("cpu"),
         networks=networks,
         optimisers={n: settings.build(m.parameters()) for n, m in networks.items()},
-        averages={"generator": ema.copy(networks["generator"])},
+        averages={"generator": untrained_copy(networks["generator"])},
         sampler=Sampler(len(data), 0),
     )
     updates = AlternatingUpdates(
@@ -369,7 +369,7 @@ def test_global_random_states_are_resumed_too(tmp_path: Path) -> None:
         state = trainer.state
         state.networks["generator"] = generator
         state.optimisers["generator"] = Adam(1e-3).build(generator.parameters())
-        state.averages["generator"] = EMA().copy(generator)
+        state.averages["generator"] = untrained_copy(generator)
         state.reseed()
         return trainer
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from steadygan.schedules import Linear
 from steadygan.training import SGD, Adam, AdamW, OptimiserSettings, RMSProp
-from steadygan.training.optimisers import set_learning_rate
+from steadygan.training.optimisers import set_values
 
 ALL = [Adam(1e-2), AdamW(1e-2), RMSProp(1e-2), SGD(1e-2, momentum=0.5)]
 
@@ -38,7 +38,7 @@ def test_a_schedule_moves_the_learning_rate() -> None:
     optimiser = settings.build([nn.Parameter(torch.ones(1))])
     rates = []
     for progress in (0.0, 0.25, 1.0):
-        set_learning_rate(optimiser, settings, progress)
+        set_values(optimiser, settings, progress)
         rates.append(optimiser.param_groups[0]["lr"])
     assert rates == pytest.approx([1e-3, 7.5e-4, 0.0])
 

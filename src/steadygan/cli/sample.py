@@ -25,6 +25,15 @@ def sample(
         ),
     ] = Path("samples.png"),
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the samples.")] = 0,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            "--label",
+            metavar="CLASS",
+            help="Of a conditional run: only this class, by name or number; without it all "
+            "classes, as they are frequent in the training data.",
+        ),
+    ] = None,
     checkpoint: CheckpointOption = None,
     recipe: OwnRecipeOption = None,
     json: JsonOption = False,
@@ -32,9 +41,12 @@ def sample(
     """Draw samples from a run's generator."""
     from steadygan.app import open_run
 
-    paths = open_run(run, recipe).write_samples(output, count, seed=seed, checkpoint=checkpoint)
+    paths = open_run(run, recipe).write_samples(
+        output, count, seed=seed, label=label, checkpoint=checkpoint
+    )
     if json:
-        print_json({"samples": count, "seed": seed, "paths": [str(path) for path in paths]})
+        written = [str(path) for path in paths]
+        print_json({"samples": count, "seed": seed, "label": label, "paths": written})
     elif len(paths) == 1:
         print_lines(f"{count} samples: {paths[0]}")
     else:

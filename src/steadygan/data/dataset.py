@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -57,6 +57,10 @@ class Mixture:
     centres: Tensor
     sigma: float
 
+    def nearest(self, x: Tensor) -> Tensor:
+        """The mode whose centre is nearest to each of ``x`` ``(n, dimensions)``: ``(n,)`` int64."""
+        return torch.cdist(x, self.centres).argmin(1)
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -98,9 +102,12 @@ class Dataset:
                 digest.update(part.contiguous().cpu().numpy().tobytes())
         return digest.hexdigest()
 
-    def without_labels(self) -> Dataset:
-        """The same data for an unconditional run."""
-        return replace(self, train=Samples(self.train.x), validation=Samples(self.validation.x))
+    @property
+    def class_counts(self) -> tuple[int, ...] | None:
+        """How often each class occurs in training, or None without labels."""
+        if self.train.y is None or self.spec.classes is None:
+            return None
+        return tuple(torch.bincount(self.train.y, minlength=self.spec.classes).tolist())
 
 
 def split(

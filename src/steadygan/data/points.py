@@ -75,7 +75,19 @@ def _load(
     train = draw(_TRAIN, seed=2 * options.split_seed)
     held_out = draw(_VALIDATION, seed=2 * options.split_seed + 1)
     codec = VectorCodec(shift=(0.0, 0.0), scale=(1.0, 1.0))
-    return split(name, train, None, codec, options, mixture=mixture, held_out=Samples(held_out))
+    if mixture is None:
+        return split(name, train, None, codec, options, held_out=Samples(held_out))
+    # A point's label is its mode; modes lie so far apart that the nearest one is the right one.
+    return split(
+        name,
+        train,
+        mixture.nearest(train),
+        codec,
+        options,
+        class_names=tuple(str(mode) for mode in range(len(mixture.centres))),
+        mixture=mixture,
+        held_out=Samples(held_out, mixture.nearest(held_out)),
+    )
 
 
 def load_ring(options: DataOptions) -> Dataset:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 
@@ -16,6 +17,7 @@ class ClassReport:
     held_out_accuracy: of the classifier on real samples it was not trained on.
     held_out_top_probability: mean top probability there, to compare.
     n_train, n_held_out: samples the classifier was trained and tested on.
+    predicted: the most probable class of each sample, ``(n,)``.
     """
 
     shares: tuple[float, ...]
@@ -24,6 +26,7 @@ class ClassReport:
     held_out_top_probability: float
     n_train: int
     n_held_out: int
+    predicted: Tensor
 
 
 def class_report(
@@ -65,4 +68,5 @@ def class_report(
         held_out_top_probability=float(of_held_out.max(1).mean()),
         n_train=len(train),
         n_held_out=len(held_out),
+        predicted=torch.as_tensor(predicted),
     )

@@ -14,6 +14,7 @@ from steadygan.metrics.coverage import coverage
 from steadygan.metrics.measurement import Measurement
 from steadygan.metrics.modes import mode_report
 from steadygan.metrics.near_copies import near_copies
+from steadygan.networks.call import generate
 from steadygan.training import TrainingState, draw_latent, evaluating
 
 SAMPLES = 2_000  # what class shares are counted on
@@ -22,16 +23,23 @@ _MOST = 5_000  # samples that distances and the classifier are computed on at mo
 
 
 def sample(
-    generator: nn.Module, count: int, latent_dim: int, rng: torch.Generator, batch: int = 500
+    generator: nn.Module,
+    count: int,
+    latent_dim: int,
+    rng: torch.Generator,
+    *,
+    labels: Tensor | None = None,
+    batch: int = 500,
 ) -> Tensor:
-    """``count`` samples ``(count, *shape)`` on the CPU, the generator in evaluation mode."""
+    """``count`` samples ``(count, *shape)`` on the CPU, the generator in evaluation mode; of
+    ``labels`` ``(count,)`` where it takes them."""
+    parts = []
     with evaluating(generator):
-        return torch.cat(
-            [
-                generator(draw_latent(min(batch, count - done), latent_dim, rng)).float().cpu()
-                for done in range(0, count, batch)
-            ]
-        )
+        for done in range(0, count, batch):
+            latent = draw_latent(min(batch, count - done), latent_dim, rng)
+            y = None if labels is None else labels[done : done + batch].to(latent.device)
+            parts.append(generate(generator, latent, y).float().cpu())
+    return torch.cat(parts)
 
 
 def samples_wanted(dataset: Dataset) -> int:
@@ -41,13 +49,14 @@ def samples_wanted(dataset: Dataset) -> int:
     return max(SAMPLES, min(_MOST, len(dataset.train)))
 
 
-def measure(dataset: Dataset, samples: Tensor) -> list[Measurement]:
+def measure(dataset: Dataset, samples: Tensor, labels: Tensor | None = None) -> list[Measurement]:
     """Every metric that fits: coverage and near-copies always; classes with labels; modes of a
     known mixture.
 
     Args:
         dataset: whose training samples are the real ones.
         samples: ``(n, *shape)`` in encoded form, independent of the data; ``samples_wanted``.
+        labels: ``(n,)`` that the samples were asked for, of a conditional generator.
     """
     space = "pixels" if len(dataset.spec.shape) == 3 else "coordinates"
     train, held_out = (_chosen(dataset, part) for part in (dataset.train, dataset.validation))
@@ -81,21 +90,22 @@ def measure(dataset: Dataset, samples: Tensor) -> list[Measurement]:
             note="nearer to one of them than half the held-out median",
         )
     )
-    results += _classes(dataset, train, held_out, fake, space)
     if dataset.mixture is not None:
-        results += _modes(dataset, fake)
+        results += _modes(dataset, fake, labels)
+    else:
+        results += _classes(dataset, train, held_out, Samples(fake, labels), space)
     return results
 
 
 def _classes(
-    dataset: Dataset, train: Samples, held_out: Samples, fake: Tensor, space: str
+    dataset: Dataset, train: Samples, held_out: Samples, fake: Samples, space: str
 ) -> list[Measurement]:
     if train.y is None or held_out.y is None or dataset.class_names is None:
         return []
     counts = torch.bincount(train.y, minlength=len(dataset.class_names))
     if int((counts > 0).sum()) < 2 or int(counts[counts > 0].min()) < 5:
         return []  # a classifier would be trained on next to nothing
-    few = fake[:SAMPLES]
+    few, asked_for = fake.x[:SAMPLES], None if fake.y is None else fake.y[:SAMPLES]
     report = class_report(train.x, train.y, held_out.x, held_out.y, few)
     classifier = (
         f"by an SVM, accuracy {report.held_out_accuracy:.3f} on {report.n_held_out:,} held out"
@@ -105,10 +115,25 @@ def _classes(
     shares |= dict(zip(dataset.class_names, report.shares, strict=False))
     rarest, commonest = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
     n = report.n_train
-    return [
+    results = [
         Measurement(f"{which} class share", shares[name], n, len(few), space, note=f"class {name}")
         for which, name in (("smallest", rarest), ("largest", commonest))
-    ] + [
+    ]
+    if asked_for is not None:
+        right = float((report.predicted == asked_for.cpu()).double().mean())
+        results.append(
+            Measurement(
+                "label accuracy",
+                right,
+                n,
+                len(few),
+                space,
+                reference=report.held_out_accuracy,
+                note="samples of the class asked for, by the same SVM",
+            )
+        )
+    return [
+        *results,
         Measurement(
             "mean top probability",
             report.top_probability,
@@ -121,12 +146,12 @@ def _classes(
     ]
 
 
-def _modes(dataset: Dataset, fake: Tensor) -> list[Measurement]:
+def _modes(dataset: Dataset, fake: Tensor, labels: Tensor | None) -> list[Measurement]:
     assert dataset.mixture is not None
     report = mode_report(fake, dataset.mixture.centres, dataset.mixture.sigma)
     where = "coordinates"
     n = len(fake)
-    return [
+    results = [
         Measurement("modes found", report.found, 0, n, where, note=f"of {report.total}"),
         Measurement("high-quality share", report.high_quality, 0, n, where, note="within 3σ"),
         Measurement(
@@ -138,6 +163,11 @@ def _modes(dataset: Dataset, fake: Tensor) -> list[Measurement]:
             note=f"of the high-quality samples; {1 / report.total:.3f} if even",
         ),
     ]
+    if labels is not None:
+        right = float((dataset.mixture.nearest(fake) == labels.cpu()).double().mean())
+        note = "samples nearest to the centre of the class asked for"
+        results.append(Measurement("label accuracy", right, 0, n, where, note=note))
+    return results
 
 
 def _chosen(dataset: Dataset, part: Samples) -> Samples:
@@ -157,13 +187,14 @@ class CoverageProbe:
     """Coverage of held-out samples by the sampling generator, as many fakes as real ones.
 
     Attributes:
-        real: encoded held-out samples ``(n, *shape)``, n > 5.
+        real: encoded held-out samples, n > 5, with labels where the generator takes them.
         latent_dim: of the generator.
     """
 
-    real: Tensor
+    real: Samples
     latent_dim: int
 
     def __call__(self, state: TrainingState, rng: torch.Generator) -> dict[str, float]:
-        fake = sample(state.sampling_generator, len(self.real), self.latent_dim, rng)
-        return {"coverage": coverage(self.real.flatten(1).cpu(), fake.flatten(1))}
+        real = self.real
+        fake = sample(state.sampling_generator, len(real), self.latent_dim, rng, labels=real.y)
+        return {"coverage": coverage(real.x.flatten(1).cpu(), fake.flatten(1))}

@@ -4,6 +4,7 @@ from steadygan.networks.custom import Custom
 from steadygan.networks.dcgan import DCGAN, DCGANCritic, DCGANGenerator
 from steadygan.networks.inspect import check_networks, couples_samples, parameter_count
 from steadygan.networks.mlp import MLP, MLPCritic, MLPGenerator
+from steadygan.networks.recurrent import Recurrent, RecurrentCritic, RecurrentGenerator
 from steadygan.networks.resnet import ResNet, ResNetCritic, ResNetGenerator
 
 __all__ = [
@@ -14,6 +15,9 @@ __all__ = [
     "DCGANGenerator",
     "MLPCritic",
     "MLPGenerator",
+    "Recurrent",
+    "RecurrentCritic",
+    "RecurrentGenerator",
     "ResNet",
     "ResNetCritic",
     "ResNetGenerator",

@@ -13,8 +13,15 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from steadygan.interfaces import SampleSpec
+from steadygan.interfaces import Judgement, SampleSpec
 from steadygan.networks import layers
+from steadygan.networks.conditioning import (
+    CONCATENATION,
+    CONDITIONINGS,
+    Head,
+    join_label,
+    joined_classes,
+)
 
 INITIALISATIONS: Mapping[str, layers.Initialise] = {
     "dcgan": layers.normal_002,
@@ -37,6 +44,7 @@ class DCGANGenerator(nn.Module):
         norm: before each activation: ``"batch"``, ``"layer"``, ``"instance"`` or None.
         activation: a name in ``layers.ACTIVATIONS``.
         bounds: range of the samples: tanh for ``(-1, 1)``, linear for None, else a stretched tanh.
+        classes: number of classes of the labels it takes as second argument, or None.
         initialisation: ``"dcgan"``, N(0, 0.02), or ``"framework"``, torch's own.
 
     Raises:
@@ -53,6 +61,7 @@ class DCGANGenerator(nn.Module):
         norm: str | None = "batch",
         activation: str = "relu",
         bounds: tuple[float, float] | None = (-1.0, 1.0),
+        classes: int | None = None,
         initialisation: str = "dcgan",
     ) -> None:
         super().__init__()
@@ -63,7 +72,7 @@ class DCGANGenerator(nn.Module):
         sizes = layers.widths(width, max_growth, doublings)[::-1]  # coarsest first
 
         stack: list[nn.Module] = [
-            nn.Linear(latent_dim, sizes[0] * base * base),
+            nn.Linear(latent_dim + (classes or 0), sizes[0] * base * base),
             nn.Unflatten(1, (sizes[0], base, base)),
             *layers.normalisation(layers.IMAGE_NORMS, norm, sizes[0]),
             make_activation(),
@@ -76,10 +85,11 @@ class DCGANGenerator(nn.Module):
             ]
         stack += [nn.ConvTranspose2d(sizes[-1], channels, 4, 2, 1), layers.output(bounds)]
         self.body = nn.Sequential(*stack)
+        self.classes = classes
         layers.pick(INITIALISATIONS, initialisation, "initialisation")(self)
 
-    def forward(self, z: Tensor) -> Tensor:
-        images: Tensor = self.body(z)
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        images: Tensor = self.body(join_label(z, y, self.classes))
         return images
 
 
@@ -97,6 +107,9 @@ class DCGANCritic(nn.Module):
             WGAN-GP), ``"instance"``, None, or ``"batch"``, which couples the samples of a batch and
             so does not go with a gradient penalty.
         activation: a name in ``layers.ACTIVATIONS``.
+        classes: number of classes of the labels it takes as second argument, or None.
+        conditioning: how it takes them: a name in ``conditioning.CONDITIONINGS``.
+        minibatch_std: add the minibatch standard deviation to the last features.
         initialisation: ``"dcgan"``, N(0, 0.02), or ``"framework"``, torch's own.
 
     Raises:
@@ -111,6 +124,9 @@ class DCGANCritic(nn.Module):
         max_growth: int = 8,
         norm: str | None = None,
         activation: str = "leaky_relu",
+        classes: int | None = None,
+        conditioning: str = CONCATENATION,
+        minibatch_std: bool = False,
         initialisation: str = "dcgan",
     ) -> None:
         super().__init__()
@@ -120,20 +136,24 @@ class DCGANCritic(nn.Module):
         channels, base, doublings = layers.plan_image("DCGAN", tuple(shape))
         sizes = layers.widths(width, max_growth, doublings)
 
-        stack: list[nn.Module] = [nn.Conv2d(channels, sizes[0], 4, 2, 1), make_activation()]
+        self.joined = joined_classes(classes, conditioning)
+        seen = channels + (self.joined or 0)
+
+        stack: list[nn.Module] = [nn.Conv2d(seen, sizes[0], 4, 2, 1), make_activation()]
         for before, after in pairwise(sizes):
             stack += [
                 nn.Conv2d(before, after, 4, 2, 1, bias=layers.needs_bias(norm)),
                 *layers.normalisation(layers.IMAGE_NORMS, norm, after),
                 make_activation(),
             ]
-        stack += [nn.Flatten(), nn.Linear(sizes[-1] * base * base, 1)]
-        self.body = nn.Sequential(*stack)
+        self.body = nn.Sequential(*stack, nn.Flatten())
+        features = sizes[-1] * base * base
+        self.head = Head(features, classes, conditioning, minibatch_std=minibatch_std)
         layers.pick(INITIALISATIONS, initialisation, "initialisation")(self)
 
-    def forward(self, x: Tensor) -> Tensor:
-        scores: Tensor = self.body(x).squeeze(1)
-        return scores
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor | Judgement:
+        judgement: Tensor | Judgement = self.head(self.body(join_label(x, y, self.joined)), y)
+        return judgement
 
 
 @dataclass(frozen=True)
@@ -151,6 +171,9 @@ class DCGAN:
         generator_activation: a name in ``layers.ACTIVATIONS``.
         critic_activation: a name in ``layers.ACTIVATIONS``.
         initialisation: ``"dcgan"``, N(0, 0.02), or ``"framework"``, torch's own.
+        conditioning: how the critic takes labels, where the recipe is conditional:
+            ``"concatenation"``, ``"projection"`` or ``"auxiliary"``.
+        minibatch_std: give the critic the minibatch standard deviation of its last features.
 
     Raises:
         NetworkError: a number is not positive or a name is unknown.
@@ -163,6 +186,8 @@ class DCGAN:
     generator_activation: str = "relu"
     critic_activation: str = "leaky_relu"
     initialisation: str = "dcgan"
+    conditioning: str = CONCATENATION
+    minibatch_std: bool = False
 
     def __post_init__(self) -> None:
         layers.check_positive("width and max_growth", self.width, self.max_growth)
@@ -171,10 +196,10 @@ class DCGAN:
         layers.pick(layers.ACTIVATIONS, self.generator_activation, "generator_activation")
         layers.pick(layers.ACTIVATIONS, self.critic_activation, "critic_activation")
         layers.pick(INITIALISATIONS, self.initialisation, "initialisation")
+        layers.pick(CONDITIONINGS, self.conditioning, "conditioning")
 
     def build(self, spec: SampleSpec, latent_dim: int) -> dict[str, nn.Module]:
         """``{"generator", "critic"}``; raises NetworkError where ``spec`` does not fit."""
-        layers.refuse_classes("DCGAN", spec)
         return {
             "generator": DCGANGenerator(
                 latent_dim,
@@ -184,6 +209,7 @@ class DCGAN:
                 norm=self.generator_norm,
                 activation=self.generator_activation,
                 bounds=spec.bounds,
+                classes=spec.classes,
                 initialisation=self.initialisation,
             ),
             "critic": DCGANCritic(
@@ -192,6 +218,9 @@ class DCGAN:
                 max_growth=self.max_growth,
                 norm=self.critic_norm,
                 activation=self.critic_activation,
+                classes=spec.classes,
+                conditioning=self.conditioning,
+                minibatch_std=self.minibatch_std,
                 initialisation=self.initialisation,
             ),
         }

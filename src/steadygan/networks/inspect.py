@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from steadygan.errors import NetworkError
-from steadygan.interfaces import SampleSpec
+from steadygan.interfaces import Judgement, SampleSpec
 
 _PROBE_BATCH = 16  # samples compared by couples_samples; twice as many are scored at once
 _CHECK_BATCH = 4  # batch norm needs two; minibatch layers commonly group by four
@@ -165,6 +165,8 @@ def _forward(name: str, network: nn.Module, inputs: list[Tensor]) -> Tensor:
         raise NetworkError(
             f"the {name} fails on an input of shape {shapes}: {type(error).__name__}: {reason}"
         ) from error
+    if isinstance(returned, Judgement):  # of a critic with an auxiliary classifier
+        returned = returned.scores
     if not isinstance(returned, Tensor):
         raise NetworkError(
             f"the {name} returns a {type(returned).__name__} for an input of shape {shapes}: it "

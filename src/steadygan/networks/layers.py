@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from steadygan.errors import NetworkError, did_you_mean
-from steadygan.interfaces import IMAGE_SIZES, SampleSpec
+from steadygan.interfaces import IMAGE_SIZES
 
 T = TypeVar("T")
 Features = Callable[[int], nn.Module]  # number of features or channels -> layer
@@ -106,15 +106,6 @@ def output(bounds: tuple[float, float] | None) -> nn.Module:
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise NetworkError(f"bounds must be two finite rising numbers or None, not {bounds!r}.")
     return nn.Tanh() if (low, high) == (-1, 1) else ScaledTanh(float(low), float(high))
-
-
-def refuse_classes(architecture: str, spec: SampleSpec) -> None:
-    """Raises NetworkError on labelled data: ignoring the labels would look like conditioning."""
-    if spec.classes is not None:
-        raise NetworkError(
-            f"{architecture} takes no labels, but the data has {spec.classes} classes: use a "
-            "Custom architecture whose networks take (z, y) and (x, y), or leave the labels out."
-        )
 
 
 # Image sizes: a base of 4 to 7 pixels, doubled one to five times.

@@ -10,8 +10,15 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from steadygan.errors import NetworkError
-from steadygan.interfaces import SampleSpec
+from steadygan.interfaces import Judgement, SampleSpec
 from steadygan.networks import layers
+from steadygan.networks.conditioning import (
+    CONCATENATION,
+    CONDITIONINGS,
+    Head,
+    join_label,
+    joined_classes,
+)
 
 INITIALISATIONS: Mapping[str, layers.Initialise] = {
     "framework": layers.leave,
@@ -31,6 +38,7 @@ class MLPGenerator(nn.Module):
         activation: after each hidden layer; a name in ``layers.ACTIVATIONS``.
         norm: before each activation: ``"batch"``, ``"layer"`` or None.
         bounds: range of the samples: tanh for ``(-1, 1)``, linear for None, else a stretched tanh.
+        classes: number of classes of the labels it takes as second argument, or None.
         initialisation: ``"framework"`` (torch's own), ``"he"``, ``"xavier"`` or ``"dcgan"``.
 
     Raises:
@@ -46,16 +54,23 @@ class MLPGenerator(nn.Module):
         activation: str = "relu",
         norm: str | None = None,
         bounds: tuple[float, float] | None = None,
+        classes: int | None = None,
         initialisation: str = "framework",
     ) -> None:
         super().__init__()
         layers.check_positive("latent_dim", latent_dim)
-        self.body = _body(latent_dim, hidden, _features(shape), activation, norm, initialisation)
+        inputs = latent_dim + (classes or 0)
+        last = hidden[-1] if hidden else inputs
+        self.body = _body(inputs, hidden, activation, norm)
+        self.body.append(nn.Linear(last, _features(shape)))
         self.output = layers.output(bounds)
         self.shape = tuple(shape)
+        self.classes = classes
+        layers.pick(INITIALISATIONS, initialisation, "initialisation")(self)
 
-    def forward(self, z: Tensor) -> Tensor:
-        samples: Tensor = self.output(self.body(z)).unflatten(1, self.shape)
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        flat = self.body(join_label(z, y, self.classes))
+        samples: Tensor = self.output(flat).unflatten(1, self.shape)
         return samples
 
 
@@ -68,6 +83,9 @@ class MLPCritic(nn.Module):
         activation: after each hidden layer; a name in ``layers.ACTIVATIONS``.
         norm: before each activation: ``"layer"``, None, or ``"batch"``, which couples the samples
             of a batch and so does not go with a gradient penalty.
+        classes: number of classes of the labels it takes as second argument, or None.
+        conditioning: how it takes them: a name in ``conditioning.CONDITIONINGS``.
+        minibatch_std: add the minibatch standard deviation to the last features.
         initialisation: ``"framework"`` (torch's own), ``"he"``, ``"xavier"`` or ``"dcgan"``.
 
     Raises:
@@ -81,14 +99,24 @@ class MLPCritic(nn.Module):
         hidden: Sequence[int] = (512, 512, 512),
         activation: str = "relu",
         norm: str | None = None,
+        classes: int | None = None,
+        conditioning: str = CONCATENATION,
+        minibatch_std: bool = False,
         initialisation: str = "framework",
     ) -> None:
         super().__init__()
-        self.body = _body(_features(shape), hidden, 1, activation, norm, initialisation)
+        self.joined = joined_classes(classes, conditioning)
+        inputs = _features(shape) + (self.joined or 0)
+        self.body = _body(inputs, hidden, activation, norm)
+        last = hidden[-1] if hidden else inputs
+        self.head = Head(last, classes, conditioning, minibatch_std=minibatch_std)
+        layers.pick(INITIALISATIONS, initialisation, "initialisation")(self)
 
-    def forward(self, x: Tensor) -> Tensor:
-        scores: Tensor = self.body(x.flatten(1)).squeeze(1)
-        return scores
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor | Judgement:
+        judgement: Tensor | Judgement = self.head(
+            self.body(join_label(x.flatten(1), y, self.joined)), y
+        )
+        return judgement
 
 
 @dataclass(frozen=True)
@@ -101,6 +129,9 @@ class MLP:
         generator_norm: ``"batch"``, ``"layer"`` or None.
         critic_norm: ``"layer"``, ``"batch"`` or None.
         initialisation: ``"framework"``, ``"he"``, ``"xavier"`` or ``"dcgan"``.
+        conditioning: how the critic takes labels, where the recipe is conditional:
+            ``"concatenation"``, ``"projection"`` or ``"auxiliary"``.
+        minibatch_std: give the critic the minibatch standard deviation of its last features.
 
     Raises:
         NetworkError: a size is not positive or a name is unknown.
@@ -111,6 +142,8 @@ class MLP:
     generator_norm: str | None = None
     critic_norm: str | None = None
     initialisation: str = "framework"
+    conditioning: str = CONCATENATION
+    minibatch_std: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))  # JSON brings a list
@@ -119,10 +152,10 @@ class MLP:
         layers.check_norm(layers.VECTOR_NORMS, self.generator_norm, "generator_norm")
         layers.check_norm(layers.VECTOR_NORMS, self.critic_norm, "critic_norm")
         layers.pick(INITIALISATIONS, self.initialisation, "initialisation")
+        layers.pick(CONDITIONINGS, self.conditioning, "conditioning")
 
     def build(self, spec: SampleSpec, latent_dim: int) -> dict[str, nn.Module]:
         """``{"generator", "critic"}``; raises NetworkError where ``spec`` does not fit."""
-        layers.refuse_classes("MLP", spec)
         return {
             "generator": MLPGenerator(
                 latent_dim,
@@ -131,6 +164,7 @@ class MLP:
                 activation=self.activation,
                 norm=self.generator_norm,
                 bounds=spec.bounds,
+                classes=spec.classes,
                 initialisation=self.initialisation,
             ),
             "critic": MLPCritic(
@@ -138,6 +172,9 @@ class MLP:
                 hidden=self.hidden,
                 activation=self.activation,
                 norm=self.critic_norm,
+                classes=spec.classes,
+                conditioning=self.conditioning,
+                minibatch_std=self.minibatch_std,
                 initialisation=self.initialisation,
             ),
         }
@@ -150,14 +187,8 @@ def _features(shape: Sequence[int]) -> int:
     return math.prod(shape)
 
 
-def _body(
-    inputs: int,
-    hidden: Sequence[int],
-    outputs: int,
-    activation: str,
-    norm: str | None,
-    initialisation: str,
-) -> nn.Sequential:
+def _body(inputs: int, hidden: Sequence[int], activation: str, norm: str | None) -> nn.Sequential:
+    """The hidden layers."""
     layers.check_positive("every number in hidden", *hidden)
     make_activation = layers.pick(layers.ACTIVATIONS, activation, "activation")
     sizes = (inputs, *hidden)
@@ -168,6 +199,4 @@ def _body(
             *layers.normalisation(layers.VECTOR_NORMS, norm, after),
             make_activation(),
         ]
-    body = nn.Sequential(*stack, nn.Linear(sizes[-1], outputs))
-    layers.pick(INITIALISATIONS, initialisation, "initialisation")(body)
-    return body
+    return nn.Sequential(*stack)

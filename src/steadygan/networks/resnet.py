@@ -14,8 +14,15 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from steadygan.interfaces import SampleSpec
+from steadygan.interfaces import Judgement, SampleSpec
 from steadygan.networks import layers
+from steadygan.networks.conditioning import (
+    CONCATENATION,
+    CONDITIONINGS,
+    Head,
+    join_label,
+    joined_classes,
+)
 
 
 def _same(x: Tensor) -> Tensor:
@@ -134,6 +141,7 @@ class ResNetGenerator(nn.Module):
         norm: before each activation: ``"batch"``, ``"layer"``, ``"instance"`` or None.
         activation: a name in ``layers.ACTIVATIONS``.
         bounds: range of the samples: tanh for ``(-1, 1)``, linear for None, else a stretched tanh.
+        classes: number of classes of the labels it takes as second argument, or None.
         initialisation: ``"wgan-gp"`` or ``"framework"``, torch's own.
 
     Raises:
@@ -150,6 +158,7 @@ class ResNetGenerator(nn.Module):
         norm: str | None = "batch",
         activation: str = "relu",
         bounds: tuple[float, float] | None = (-1.0, 1.0),
+        classes: int | None = None,
         initialisation: str = "wgan-gp",
     ) -> None:
         super().__init__()
@@ -159,17 +168,18 @@ class ResNetGenerator(nn.Module):
         channels, base, doublings = layers.plan_image("ResNet", tuple(shape))
         sizes = layers.widths(width, max_growth, doublings + 1)[::-1]  # coarsest first
         self.body = nn.Sequential(
-            nn.Linear(latent_dim, sizes[0] * base * base),
+            nn.Linear(latent_dim + (classes or 0), sizes[0] * base * base),
             nn.Unflatten(1, (sizes[0], base, base)),
             *(UpBlock(b, a, norm, make_activation) for b, a in pairwise(sizes)),
             *_entry(norm, sizes[-1], make_activation),
             nn.Conv2d(sizes[-1], channels, 3, padding=1),
             layers.output(bounds),
         )
+        self.classes = classes
         layers.pick(INITIALISATIONS, initialisation, "initialisation")(self)
 
-    def forward(self, z: Tensor) -> Tensor:
-        images: Tensor = self.body(z)
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        images: Tensor = self.body(join_label(z, y, self.classes))
         return images
 
 
@@ -189,6 +199,9 @@ class ResNetCritic(nn.Module):
             ``"batch"``, which couples the samples of a batch and so does not go with a gradient
             penalty.
         activation: a name in ``layers.ACTIVATIONS``.
+        classes: number of classes of the labels it takes as second argument, or None.
+        conditioning: how it takes them: a name in ``conditioning.CONDITIONINGS``.
+        minibatch_std: add the minibatch standard deviation to the last features.
         initialisation: ``"wgan-gp"`` or ``"framework"``, torch's own.
 
     Raises:
@@ -203,6 +216,9 @@ class ResNetCritic(nn.Module):
         max_growth: int = 1,
         norm: str | None = None,
         activation: str = "relu",
+        classes: int | None = None,
+        conditioning: str = CONCATENATION,
+        minibatch_std: bool = False,
         initialisation: str = "wgan-gp",
     ) -> None:
         super().__init__()
@@ -210,19 +226,21 @@ class ResNetCritic(nn.Module):
         make_activation = layers.pick(layers.ACTIVATIONS, activation, "activation")
         channels, _, doublings = layers.plan_image("ResNet", tuple(shape))
         sizes = layers.widths(width, max_growth, max(1, doublings - 1))
+        self.joined = joined_classes(classes, conditioning)
         self.body = nn.Sequential(
-            DownBlock(channels, sizes[0], norm, make_activation, first=True),
+            DownBlock(channels + (self.joined or 0), sizes[0], norm, make_activation, first=True),
             *(DownBlock(b, a, norm, make_activation) for b, a in pairwise(sizes)),
             PlainBlock(sizes[-1], norm, make_activation),
             PlainBlock(sizes[-1], norm, make_activation),
             make_activation(),
         )
-        self.score = nn.Linear(sizes[-1], 1)
+        self.head = Head(sizes[-1], classes, conditioning, minibatch_std=minibatch_std)
         layers.pick(INITIALISATIONS, initialisation, "initialisation")(self)
 
-    def forward(self, x: Tensor) -> Tensor:
-        scores: Tensor = self.score(self.body(x).mean((2, 3))).squeeze(1)
-        return scores
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor | Judgement:
+        features = self.body(join_label(x, y, self.joined)).mean((2, 3))
+        judgement: Tensor | Judgement = self.head(features, y)
+        return judgement
 
 
 @dataclass(frozen=True)
@@ -241,6 +259,9 @@ class ResNet:
         activation: a name in ``layers.ACTIVATIONS``, in both networks.
         initialisation: ``"wgan-gp"`` (He inside blocks, Xavier elsewhere) or ``"framework"``,
             torch's own.
+        conditioning: how the critic takes labels, where the recipe is conditional:
+            ``"concatenation"``, ``"projection"`` or ``"auxiliary"``.
+        minibatch_std: give the critic the minibatch standard deviation of its last features.
 
     Raises:
         NetworkError: a number is not positive or a name is unknown.
@@ -252,6 +273,8 @@ class ResNet:
     critic_norm: str | None = None
     activation: str = "relu"
     initialisation: str = "wgan-gp"
+    conditioning: str = CONCATENATION
+    minibatch_std: bool = False
 
     def __post_init__(self) -> None:
         layers.check_positive("width and max_growth", self.width, self.max_growth)
@@ -259,10 +282,10 @@ class ResNet:
         layers.check_norm(layers.IMAGE_NORMS, self.critic_norm, "critic_norm")
         layers.pick(layers.ACTIVATIONS, self.activation, "activation")
         layers.pick(INITIALISATIONS, self.initialisation, "initialisation")
+        layers.pick(CONDITIONINGS, self.conditioning, "conditioning")
 
     def build(self, spec: SampleSpec, latent_dim: int) -> dict[str, nn.Module]:
         """``{"generator", "critic"}``; raises NetworkError where ``spec`` does not fit."""
-        layers.refuse_classes("ResNet", spec)
         return {
             "generator": ResNetGenerator(
                 latent_dim,
@@ -272,6 +295,7 @@ class ResNet:
                 norm=self.generator_norm,
                 activation=self.activation,
                 bounds=spec.bounds,
+                classes=spec.classes,
                 initialisation=self.initialisation,
             ),
             "critic": ResNetCritic(
@@ -280,6 +304,9 @@ class ResNet:
                 max_growth=self.max_growth,
                 norm=self.critic_norm,
                 activation=self.activation,
+                classes=spec.classes,
+                conditioning=self.conditioning,
+                minibatch_std=self.minibatch_std,
                 initialisation=self.initialisation,
             ),
         }

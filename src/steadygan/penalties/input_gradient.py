@@ -31,16 +31,19 @@ def input_gradients(scores: Tensor, points: Tensor, *, create_graph: bool = True
     return gradients
 
 
-def gradient_norms(gradients: Gradients) -> PerSample:
-    """Euclidean norm of each sample's gradient over all its dimensions, ``(batch,)``.
-
-    At least float32 whatever the autocast; exact to 1e-16 in the square, so that a zero gradient
-    has a finite derivative.
-    """
+def squared_norms(gradients: Gradients) -> PerSample:
+    """Squared Euclidean norm of each sample's gradient over all its dimensions, ``(batch,)``; at
+    least float32 whatever the autocast."""
     flat = gradients.flatten(1)
     if flat.dtype in (torch.float16, torch.bfloat16):
         flat = flat.float()
-    return (flat.square().sum(1) + _TINY).sqrt()
+    return flat.square().sum(1)
+
+
+def gradient_norms(gradients: Gradients) -> PerSample:
+    """Euclidean norm of each sample's gradient, ``(batch,)``; exact to 1e-16 in the square, so that
+    a zero gradient has a finite derivative."""
+    return (squared_norms(gradients) + _TINY).sqrt()
 
 
 def leaf(points: Samples) -> Samples:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from steadygan.errors import RecipeError
-from steadygan.interfaces import Penalty
+from steadygan.interfaces import Penalty, name_of
 from steadygan.schedules import Value, at, smallest
 
 
@@ -32,7 +32,7 @@ class Term:
 
     @property
     def name(self) -> str:
-        return str(getattr(self.penalty, "name", type(self.penalty).__name__))
+        return name_of(self.penalty)
 
     def is_due(self, update: int) -> bool:
         return update % self.every == 0

@@ -32,6 +32,11 @@ def interpolates(real: Tensor, fake: Tensor, *, rng: torch.Generator) -> Tensor:
     return torch.lerp(fake.detach(), real.detach(), epsilon)
 
 
+def at_interpolates(real: Samples, fake: Samples, *, rng: torch.Generator) -> Samples:
+    """``interpolates`` of two batches, with the condition that they share."""
+    return Samples(interpolates(real.x, fake.x, rng=rng), real.y)
+
+
 def two_sided_cost(gradients: Gradients, target: float = 1.0) -> PerSample:
     """(‖∇D‖ − target)², shape ``(batch,)``."""
     return (gradient_norms(gradients) - target).square()
@@ -49,7 +54,7 @@ class TwoSided(InputGradientPenalty):
     name = "gradient_penalty"
 
     def points(self, real: Samples, fake: Samples, *, rng: torch.Generator) -> Samples:
-        return Samples(interpolates(real.x, fake.x, rng=rng), real.y)
+        return at_interpolates(real, fake, rng=rng)
 
     def cost(self, gradients: Gradients) -> PerSample:
         return two_sided_cost(gradients, self.target)

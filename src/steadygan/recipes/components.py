@@ -8,22 +8,60 @@ from __future__ import annotations
 
 from typing import Any
 
-from steadygan.constraints import WeightClipping
+from steadygan.constraints import SpectralNorm, WeightClipping, WeightNorm
 from steadygan.data import DataOptions, ImageCodec, VectorCodec
 from steadygan.errors import RecipeError, did_you_mean
-from steadygan.interfaces import Architecture, Constraint, Objective, Penalty
-from steadygan.networks import DCGAN, MLP, Custom, ResNet
-from steadygan.objectives import Wasserstein
-from steadygan.penalties import Term, TwoSided
+from steadygan.interfaces import (
+    Architecture,
+    BatchTerm,
+    Constraint,
+    CriticAverage,
+    GradientPenalty,
+    InputStabiliser,
+    LatentStabiliser,
+    Objective,
+    ParameterTerm,
+    Penalty,
+)
+from steadygan.networks import DCGAN, MLP, Custom, Recurrent, ResNet
+from steadygan.objectives import (
+    AuxiliaryClassifier,
+    Hinge,
+    LeastSquares,
+    Minimax,
+    RelativisticAverage,
+    RelativisticPairing,
+    Wasserstein,
+)
+from steadygan.penalties import (
+    DRAGAN,
+    R1,
+    R2,
+    FiniteDifference,
+    OneSided,
+    Term,
+    TwoSided,
+    ZeroCentred,
+)
 from steadygan.recipes.recipe import Recipe
 from steadygan.schedules import Cosine, Exponential, Linear, Schedule
-from steadygan.stabilisers import EMA
+from steadygan.stabilisers import (
+    EMA,
+    DifferentiableAugmentation,
+    FeatureMatching,
+    HistoricalAveraging,
+    HistoricalCritic,
+    InstanceNoise,
+    LatentNoise,
+    Packing,
+)
 from steadygan.training import (
     SGD,
     Adam,
     AdamW,
     Burst,
     OptimiserSettings,
+    OptimisticAdam,
     Plateau,
     RMSProp,
     Signal,
@@ -32,12 +70,26 @@ from steadygan.training import (
 
 # What can stand where an interface is asked for. Said here and not found by the methods: an
 # optimiser has a ``build`` as an architecture has, a schedule is called as a penalty is.
+_GRADIENT_PENALTIES = (TwoSided, OneSided, ZeroCentred, R1, R2, DRAGAN)
 KINDS: dict[Any, tuple[type[Any], ...]] = {
-    Architecture: (MLP, DCGAN, ResNet, Custom),
-    Objective: (Wasserstein,),
-    Penalty: (TwoSided,),
-    Constraint: (WeightClipping,),
-    OptimiserSettings: (Adam, AdamW, RMSProp, SGD),
+    Architecture: (MLP, DCGAN, ResNet, Recurrent, Custom),
+    Objective: (
+        Wasserstein,
+        Minimax,
+        LeastSquares,
+        Hinge,
+        RelativisticPairing,
+        RelativisticAverage,
+    ),
+    GradientPenalty: _GRADIENT_PENALTIES,
+    Penalty: (*_GRADIENT_PENALTIES, FiniteDifference),
+    Constraint: (WeightClipping, SpectralNorm, WeightNorm),
+    InputStabiliser: (InstanceNoise, DifferentiableAugmentation, Packing),
+    LatentStabiliser: (LatentNoise,),
+    ParameterTerm: (HistoricalAveraging,),
+    BatchTerm: (FeatureMatching,),
+    CriticAverage: (HistoricalCritic,),
+    OptimiserSettings: (Adam, AdamW, OptimisticAdam, RMSProp, SGD),
     Schedule: (Linear, Cosine, Exponential),
 }
 
@@ -50,6 +102,7 @@ COMPONENTS: dict[str, type[Any]] = {
         VectorCodec,
         Term,
         EMA,
+        AuxiliaryClassifier,
         Burst,
         Training,
         Signal,

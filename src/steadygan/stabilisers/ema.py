@@ -41,6 +41,11 @@ def update_average(average: nn.Module, network: nn.Module, decay: float) -> None
             mine_buffer.copy_(its_buffer)
 
 
+def untrained_copy(network: nn.Module) -> nn.Module:
+    """An average before the first update: a copy that takes no gradients."""
+    return copy.deepcopy(network).requires_grad_(False)
+
+
 def _tensors(network: nn.Module) -> list[Tensor]:
     return [*network.parameters(), *network.buffers()]
 
@@ -59,10 +64,6 @@ class EMA:
     def __post_init__(self) -> None:
         if not 0.0 <= self.decay < 1.0:
             raise RecipeError(f"ema.decay is {self.decay}: choose a number in [0, 1).")
-
-    def copy(self, network: nn.Module) -> nn.Module:
-        """The average before the first update: a copy that takes no gradients."""
-        return copy.deepcopy(network).requires_grad_(False)
 
     def update(self, average: nn.Module, network: nn.Module, update: int) -> None:
         update_average(average, network, ema_decay(self.decay, update))

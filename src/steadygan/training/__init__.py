@@ -6,14 +6,22 @@ from steadygan.training.checkpoint import (
     save_tensors,
     write_atomically,
 )
+from steadygan.training.extragradient import ExtragradientUpdates
 from steadygan.training.loop import Outcome, Trainer
-from steadygan.training.optimisers import SGD, Adam, AdamW, OptimiserSettings, RMSProp
+from steadygan.training.optimisers import (
+    SGD,
+    Adam,
+    AdamW,
+    OptimiserSettings,
+    OptimisticAdam,
+    RMSProp,
+)
 from steadygan.training.probes import Probe, ScoreProbe
 from steadygan.training.sampler import Sampler
 from steadygan.training.seeds import derive_seed
 from steadygan.training.settings import Plateau, Signal, Training
 from steadygan.training.state import Status, Stop, TrainingState, evaluating
-from steadygan.training.updates import AlternatingUpdates, Burst, Updates, draw_latent
+from steadygan.training.updates import AlternatingUpdates, Burst, Updates, draw_labels, draw_latent
 from steadygan.training.watch import Action, BestSoFar, Observer, PlateauStop
 
 __all__ = [
@@ -25,8 +33,10 @@ __all__ = [
     "BestSoFar",
     "Burst",
     "CheckpointStore",
+    "ExtragradientUpdates",
     "Observer",
     "OptimiserSettings",
+    "OptimisticAdam",
     "Outcome",
     "Plateau",
     "PlateauStop",
@@ -42,6 +52,7 @@ __all__ = [
     "TrainingState",
     "Updates",
     "derive_seed",
+    "draw_labels",
     "draw_latent",
     "evaluating",
     "load_tensors",

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from steadygan.errors import RecipeError, did_you_mean
 from steadygan.interfaces import Samples
+from steadygan.networks.call import generate
 from steadygan.record import Record, Row, RowKind, merged, prefixed, summarise
 from steadygan.training.checkpoint import CheckpointStore
 from steadygan.training.probes import Probe
@@ -43,7 +44,8 @@ class Trainer:
         store: where checkpoints go.
         observers: see every row, in order.
         probes: computed at their interval; their numbers join one row.
-        sheet_latent: the fixed latent batch of the sample sheets, or None.
+        sheet_latent, sheet_labels: the fixed latent batch of the sample sheets and its labels, or
+            None.
         on_sheet: gets the step and the samples of ``sheet_latent``.
     """
 
@@ -56,6 +58,7 @@ class Trainer:
     observers: Sequence[Observer] = ()
     probes: Sequence[Probe] = ()
     sheet_latent: Tensor | None = None
+    sheet_labels: Tensor | None = None
     on_sheet: Callable[[int, Tensor], None] | None = None
     _best: BestSoFar | None = field(default=None, init=False)
     _signals_checked: bool = field(default=False, init=False)
@@ -182,7 +185,8 @@ class Trainer:
             return
         generator = self.state.sampling_generator
         with evaluating(generator):
-            self.on_sheet(self.state.step, generator(self.sheet_latent))
+            samples = generate(generator, self.sheet_latent, self.sheet_labels)
+        self.on_sheet(self.state.step, samples)
 
     def _roll_back(self) -> None:
         """Back to the last checkpoint after a refused update, or give up."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -16,22 +16,28 @@ from steadygan.schedules import Value, at, smallest
 
 @runtime_checkable
 class OptimiserSettings(Protocol):
-    """A frozen dataclass with a learning rate that makes a torch optimiser."""
-
-    @property
-    def lr(self) -> Value: ...
+    """A frozen dataclass that makes a torch optimiser."""
 
     def build(self, parameters: Iterable[nn.Parameter]) -> Optimizer: ...
 
+    def values(self, progress: float) -> dict[str, Any]:
+        """What its parameter groups hold at ``progress`` in [0, 1]: ``lr``, and what else a
+        schedule may change."""
+        ...
 
-def set_learning_rate(optimiser: Optimizer, settings: OptimiserSettings, progress: float) -> None:
-    """Give every parameter group the learning rate of ``progress`` in [0, 1]."""
-    lr = at(settings.lr, progress)
+
+def set_values(optimiser: Optimizer, settings: OptimiserSettings, progress: float) -> None:
+    """Give every parameter group the learning rate (and betas) of ``progress`` in [0, 1]."""
+    values = settings.values(progress)
     for group in optimiser.param_groups:
-        group["lr"] = lr
+        group.update(values)
 
 
-def _check(lr: Value, *, eps: float = 1.0, weight_decay: float = 0.0, **shares: float) -> None:
+def _betas(beta1: Value, beta2: Value, progress: float) -> tuple[float, float]:
+    return float(at(beta1, progress)), float(at(beta2, progress))
+
+
+def _check(lr: Value, *, eps: float = 1.0, weight_decay: float = 0.0, **shares: Value) -> None:
     if not at(lr, 0.0) > 0 or not smallest(lr) >= 0:
         raise RecipeError(f"the learning rate is {lr}: choose a number above 0.")
     if not eps > 0:
@@ -39,7 +45,7 @@ def _check(lr: Value, *, eps: float = 1.0, weight_decay: float = 0.0, **shares: 
     if not weight_decay >= 0:
         raise RecipeError(f"weight_decay of the optimiser is {weight_decay}: choose 0 or more.")
     for name, share in shares.items():
-        if not 0.0 <= share < 1.0:
+        if not all(0.0 <= at(share, progress) < 1.0 for progress in (0.0, 1.0)):
             raise RecipeError(f"{name} of the optimiser is {share}: choose a number in [0, 1).")
 
 
@@ -48,8 +54,8 @@ class Adam:
     """Adam (Kingma & Ba 2015). The defaults are those of WGAN-GP (Gulrajani et al. 2017)."""
 
     lr: Value = 1e-4
-    beta1: float = 0.0
-    beta2: float = 0.9
+    beta1: Value = 0.0
+    beta2: Value = 0.9
     eps: float = 1e-8
 
     def __post_init__(self) -> None:
@@ -58,11 +64,13 @@ class Adam:
     def build(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
         return torch.optim.Adam(
             parameters,
-            lr=at(self.lr, 0.0),
-            betas=(float(self.beta1), float(self.beta2)),
+            **self.values(0.0),
             eps=self.eps,
             fused=True,
         )
+
+    def values(self, progress: float) -> dict[str, Any]:
+        return {"lr": at(self.lr, progress), "betas": _betas(self.beta1, self.beta2, progress)}
 
 
 @dataclass(frozen=True)
@@ -70,8 +78,8 @@ class AdamW:
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
 
     lr: Value = 1e-4
-    beta1: float = 0.0
-    beta2: float = 0.9
+    beta1: Value = 0.0
+    beta2: Value = 0.9
     eps: float = 1e-8
     weight_decay: float = 1e-2
 
@@ -87,12 +95,14 @@ class AdamW:
     def build(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
         return torch.optim.AdamW(
             parameters,
-            lr=at(self.lr, 0.0),
-            betas=(float(self.beta1), float(self.beta2)),
+            **self.values(0.0),
             eps=self.eps,
             weight_decay=self.weight_decay,
             fused=True,
         )
+
+    def values(self, progress: float) -> dict[str, Any]:
+        return {"lr": at(self.lr, progress), "betas": _betas(self.beta1, self.beta2, progress)}
 
 
 @dataclass(frozen=True)
@@ -111,6 +121,9 @@ class RMSProp:
         return torch.optim.RMSprop(
             parameters, lr=at(self.lr, 0.0), alpha=self.alpha, eps=self.eps, momentum=self.momentum
         )
+
+    def values(self, progress: float) -> dict[str, Any]:
+        return {"lr": at(self.lr, progress)}
 
 
 @dataclass(frozen=True)
@@ -134,3 +147,43 @@ class SGD:
             nesterov=self.nesterov,
             fused=True,
         )
+
+    def values(self, progress: float) -> dict[str, Any]:
+        return {"lr": at(self.lr, progress)}
+
+
+@dataclass(frozen=True)
+class OptimisticAdam:
+    """Adam that steps twice along its update and takes the previous one back (Daskalakis et al.
+    2018, algorithm 1): θ ← θ − 2·uₜ + uₜ₋₁, where u is Adam's update; it damps the rotation of a
+    game where plain steps spiral outwards."""
+
+    lr: Value = 1e-4
+    beta1: Value = 0.5
+    beta2: Value = 0.9
+    eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        _check(self.lr, eps=self.eps, beta1=self.beta1, beta2=self.beta2)
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
+        return _OptimisticAdam(parameters, eps=self.eps, **self.values(0.0))
+
+    def values(self, progress: float) -> dict[str, Any]:
+        return {"lr": at(self.lr, progress), "betas": _betas(self.beta1, self.beta2, progress)}
+
+
+class _OptimisticAdam(torch.optim.Adam):
+    """Adam's own step, then its update once more and the update before it back."""
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        moved = [p for group in self.param_groups for p in group["params"] if p.grad is not None]
+        before = [p.detach().clone() for p in moved]
+        loss: float | None = super().step(closure)
+        for parameter, old in zip(moved, before, strict=True):
+            update = parameter - old
+            previous = self.state[parameter].get("previous_update")
+            parameter.add_(update if previous is None else update - previous)
+            self.state[parameter]["previous_update"] = update
+        return loss

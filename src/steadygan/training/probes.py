@@ -10,6 +10,7 @@ import torch
 from steadygan.interfaces import Samples
 from steadygan.networks.call import generate, score
 from steadygan.penalties import gradient_norms, input_gradients, interpolates
+from steadygan.stabilisers import Packing, pack
 from steadygan.training.state import TrainingState, evaluating
 from steadygan.training.updates import draw_latent
 
@@ -31,20 +32,23 @@ class ScoreProbe:
     Attributes:
         train, validation: encoded samples on the run's device; about as many of each.
         latent_dim: of the generator.
+        packing: what the critic sees together, or None.
     """
 
     train: Samples
     validation: Samples
     latent_dim: int
+    packing: Packing | None = None
 
     def __call__(self, state: TrainingState, rng: torch.Generator) -> dict[str, float]:
         generator, critic = state.networks["generator"], state.networks["critic"]
         real = self.validation
         with evaluating(generator, critic):
             latent = draw_latent(len(real), self.latent_dim, rng)
-            fake = generate(generator, latent, real.y)
+            fake = self._seen(Samples(generate(generator, latent, real.y), real.y)).x
+            real, train = self._seen(real), self._seen(self.train)
             scores = {
-                "train": score(critic, self.train.x, self.train.y).mean(),
+                "train": score(critic, train.x, train.y).mean(),
                 "validation": score(critic, real.x, real.y).mean(),
                 "fake": score(critic, fake, real.y).mean(),
             }
@@ -65,3 +69,10 @@ class ScoreProbe:
             )
         values = torch.stack([value.double() for value in numbers.values()]).tolist()
         return dict(zip(numbers, values, strict=True))
+
+    def _seen(self, samples: Samples) -> Samples:
+        """The samples, in as many whole packs as they fill; at least one."""
+        if self.packing is None:
+            return samples
+        size = self.packing.size
+        return Samples(pack(samples.x[: len(samples) // size * size], size))

@@ -81,7 +81,7 @@ class TrainingState:
     stop: Stop | None = None
 
     def __post_init__(self) -> None:
-        for name in ("latent", "penalty"):
+        for name in ("latent", "penalty", "view"):
             self.rngs.setdefault(name, torch.Generator(self.device))
         self.updates = dict.fromkeys(self.networks, 0) | self.updates
         self.reseed()

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from functools import partial
+from typing import Protocol, TypeAlias, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from steadygan.errors import RecipeError
-from steadygan.interfaces import Constraint, Objective, Samples
+from steadygan.interfaces import (
+    BatchTerm,
+    Constraint,
+    CriticAverage,
+    InputStabiliser,
+    LatentStabiliser,
+    Objective,
+    ParameterTerm,
+    Samples,
+    Stabiliser,
+    name_of,
+)
 from steadygan.networks.call import generate
+from steadygan.objectives import AuxiliaryClassifier
 from steadygan.penalties import Term
 from steadygan.record import Record
-from steadygan.stabilisers import EMA
-from steadygan.step import critic_step, generator_step
-from steadygan.training.optimisers import OptimiserSettings, set_learning_rate
+from steadygan.stabilisers import EMA, untrained_copy
+from steadygan.step import ScalarTerm, View, critic_step, generator_step
+from steadygan.training.optimisers import OptimiserSettings, set_values
 from steadygan.training.state import TrainingState
 
 NextBatch: TypeAlias = Callable[[], Samples]
+T = TypeVar("T")
 
 
 class Updates(Protocol):
@@ -37,6 +51,12 @@ class Updates(Protocol):
 def draw_latent(count: int, latent_dim: int, rng: torch.Generator) -> Tensor:
     """Latent vectors ``(count, latent_dim)`` from N(0, 1), on the device of ``rng``."""
     return torch.randn(count, latent_dim, generator=rng, device=rng.device)
+
+
+def draw_labels(count: int, class_counts: Sequence[int], rng: torch.Generator) -> Tensor:
+    """Labels ``(count,)``, each class as likely as it is frequent, on the device of ``rng``."""
+    shares = torch.tensor(class_counts, dtype=torch.float64, device=rng.device)
+    return torch.multinomial(shares, count, replacement=True, generator=rng)
 
 
 @dataclass(frozen=True)
@@ -61,6 +81,16 @@ class Burst:
         return step < self.first or step % self.every == 0
 
 
+# Averages of networks that stabilisers keep, by their place in ``TrainingState.averages``; that of
+# the generator that samples are drawn from is there as "generator".
+HISTORICAL_CRITIC = "historical_critic"
+
+
+def history_of(network: str) -> str:
+    """Where the mean of a network's past is kept for terms on its parameters."""
+    return f"history_{network}"
+
+
 @dataclass(frozen=True)
 class AlternatingUpdates:
     """``n_critic`` updates of the critic, then one of the generator and of its average."""
@@ -72,6 +102,8 @@ class AlternatingUpdates:
     batch_size: int
     penalties: tuple[Term, ...] = ()
     constraints: tuple[Constraint, ...] = ()
+    auxiliary: AuxiliaryClassifier | None = None
+    stabilisers: tuple[Stabiliser, ...] = ()
     n_critic: int = 5
     burst: Burst | None = None
     ema: EMA | None = None
@@ -82,54 +114,127 @@ class AlternatingUpdates:
     def __call__(
         self, state: TrainingState, next_real: NextBatch, progress: float
     ) -> dict[str, list[Record]]:
-        generator, critic = state.networks["generator"], state.networks["critic"]
-        optimisers = state.optimisers
-        set_learning_rate(optimisers["critic"], self.critic_optimiser, progress)
-        set_learning_rate(optimisers["generator"], self.generator_optimiser, progress)
         n_critic = self.n_critic
         if self.burst is not None and self.burst.is_due(state.step):
             n_critic = self.burst.n_critic
         records: dict[str, list[Record]] = {"critic": [], "generator": []}
         for _ in range(n_critic):
             real = next_real()
-            with torch.no_grad():
-                fake = generate(generator, self._latent(state), real.y)
-            record = critic_step(
-                critic,
-                optimisers["critic"],
-                self.objective,
-                real,
-                Samples(fake, real.y),
-                rng=state.rngs["penalty"],
-                penalties=self.penalties,
-                constraints=self.constraints,
-                update=state.updates["critic"],
-                progress=progress,
-                clip_gradient_norm=self.clip_gradient_norm,
-                accumulation=self.accumulation,
-                couples_samples=self.couples_samples,
-            )
-            state.updates["critic"] += 1
+            record = self.update_critic(state, real, progress)
             records["critic"].append(record)
             if not record.applied:
                 return records
+            self.average_critic(state)
         # The last real batch serves the generator's step as well: it needs only the condition, or
         # the scores, and a batch of its own would make the critic's epochs uneven.
-        record = generator_step(
-            generator,
+        record = self.update_generator(state, real, progress)
+        records["generator"].append(record)
+        if record.applied:
+            self.average_generator(state)
+        return records
+
+    def update_critic(self, state: TrainingState, real: Samples, progress: float) -> Record:
+        """One update of the critic on one real batch and as many fakes."""
+        generator, critic = state.networks["generator"], state.networks["critic"]
+        set_values(state.optimisers["critic"], self.critic_optimiser, progress)
+        with torch.no_grad():
+            fake = generate(generator, self._latent(state, progress), real.y)
+        record = critic_step(
             critic,
-            optimisers["generator"],
+            state.optimisers["critic"],
             self.objective,
-            self._latent(state),
+            real,
+            Samples(fake, real.y),
+            rng=state.rngs["penalty"],
+            penalties=self.penalties,
+            constraints=self.constraints,
+            auxiliary=self.auxiliary,
+            view=self._view(state, progress),
+            parameter_terms=self._parameter_terms(state, "critic"),
+            update=state.updates["critic"],
+            progress=progress,
+            clip_gradient_norm=self.clip_gradient_norm,
+            accumulation=self.accumulation,
+            couples_samples=self.couples_samples,
+        )
+        state.updates["critic"] += 1
+        return record
+
+    def update_generator(self, state: TrainingState, real: Samples, progress: float) -> Record:
+        """One update of the generator; ``real`` gives conditions and, where needed, scores."""
+        critic = state.averages.get(HISTORICAL_CRITIC, state.networks["critic"])
+        set_values(state.optimisers["generator"], self.generator_optimiser, progress)
+        batch_terms = {name_of(each): each for each in self._each(BatchTerm)}
+        record = generator_step(
+            state.networks["generator"],
+            critic,
+            state.optimisers["generator"],
+            self.objective,
+            self._latent(state, progress),
             real=real,
+            auxiliary=self.auxiliary,
+            view=self._view(state, progress),
+            parameter_terms=self._parameter_terms(state, "generator"),
+            batch_terms={n: partial(t.batch_term, critic) for n, t in batch_terms.items()},
+            objective_weight=min((t.objective_weight for t in batch_terms.values()), default=1.0),
             clip_gradient_norm=self.clip_gradient_norm,
             accumulation=self.accumulation,
         )
-        records["generator"].append(record)
-        if record.applied and self.ema is not None:
-            self.ema.update(state.averages["generator"], generator, state.updates["generator"])
         state.updates["generator"] += 1
-        return records
+        return record
 
-    def _latent(self, state: TrainingState) -> Tensor:
-        return draw_latent(self.batch_size, self.latent_dim, state.rngs["latent"])
+    def average_critic(self, state: TrainingState) -> None:
+        """Take the critic's last update into what stabilisers keep of its past."""
+        critic, update = state.networks["critic"], state.updates["critic"] - 1
+        for average in self._each(CriticAverage):
+            average.average_critic(state.averages[HISTORICAL_CRITIC], critic, update)
+        for term in self._each(ParameterTerm):
+            term.average(state.averages[history_of("critic")], critic, update)
+
+    def average_generator(self, state: TrainingState) -> None:
+        """Take the generator's last update into its averages."""
+        generator, update = state.networks["generator"], state.updates["generator"] - 1
+        if self.ema is not None:
+            self.ema.update(state.averages["generator"], generator, update)
+        for term in self._each(ParameterTerm):
+            term.average(state.averages[history_of("generator")], generator, update)
+
+    def averages(self, networks: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
+        """The averages that this keeps, before the first update: copies without gradients."""
+        kept = {}
+        if self.ema is not None:
+            kept["generator"] = networks["generator"]
+        if self._each(CriticAverage):
+            kept[HISTORICAL_CRITIC] = networks["critic"]
+        if self._each(ParameterTerm):
+            kept |= {history_of(name): network for name, network in networks.items()}
+        return {name: untrained_copy(network) for name, network in kept.items()}
+
+    def _each(self, kind: type[T]) -> list[T]:
+        return [each for each in self.stabilisers if isinstance(each, kind)]
+
+    def _latent(self, state: TrainingState, progress: float) -> Tensor:
+        z = draw_latent(self.batch_size, self.latent_dim, state.rngs["latent"])
+        for each in self._each(LatentStabiliser):
+            z = each.latent(z, rng=state.rngs["view"], progress=progress)
+        return z
+
+    def _view(self, state: TrainingState, progress: float) -> View | None:
+        chain = self._each(InputStabiliser)
+        return partial(see, chain, rng=state.rngs["view"], progress=progress) if chain else None
+
+    def _parameter_terms(self, state: TrainingState, network: str) -> dict[str, ScalarTerm]:
+        terms = self._each(ParameterTerm)
+        if not terms:
+            return {}
+        pair = state.networks[network], state.averages[history_of(network)]
+        return {name_of(term): partial(term.parameter_term, *pair) for term in terms}
+
+
+def see(
+    chain: Sequence[InputStabiliser], samples: Samples, *, rng: torch.Generator, progress: float
+) -> Samples:
+    """The samples as the critic sees them: through each stabiliser in turn."""
+    for each in chain:
+        samples = each.view(samples, rng=rng, progress=progress)
+    return samples
