@@ -75,7 +75,7 @@ def _load(
     train = draw(_TRAIN, seed=2 * options.split_seed)
     held_out = draw(_VALIDATION, seed=2 * options.split_seed + 1)
     codec = VectorCodec(shift=(0.0, 0.0), scale=(1.0, 1.0))
-    return split(name, train, None, codec, options, mixture=mixture, held_out=Samples(held_out))
+    return split(name, train, None, codec, options, modes=mixture, held_out=Samples(held_out))
 
 
 def load_ring(options: DataOptions) -> Dataset:

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from steadygan.data import Dataset
+from steadygan.data import Dataset, Mixture, StackedDigits
 from steadygan.interfaces import Samples
 from steadygan.metrics.classes import class_report
 from steadygan.metrics.coverage import coverage
+from steadygan.metrics.digit_reader import digit_reader
 from steadygan.metrics.measurement import Measurement
 from steadygan.metrics.modes import mode_report
 from steadygan.metrics.near_copies import near_copies
+from steadygan.metrics.stacked_modes import held_out_modes, modes_of, stack_report
 from steadygan.training import TrainingState, draw_latent, evaluating
 
 SAMPLES = 2_000  # what class shares are counted on
-MODE_SAMPLES = 10_000  # what modes are counted on
+MODE_SAMPLES = 10_000  # what the modes of a mixture are counted on
+STACK_SAMPLES = 26_000  # what the modes of stacked digits are counted on, as in PacGAN's settings
 _MOST = 5_000  # samples that distances and the classifier are computed on at most
 
 
@@ -36,14 +39,17 @@ def sample(
 
 def samples_wanted(dataset: Dataset) -> int:
     """How many samples ``measure`` uses of this data set."""
-    if dataset.mixture is not None:
-        return MODE_SAMPLES
+    match dataset.modes:
+        case Mixture():
+            return MODE_SAMPLES
+        case StackedDigits():
+            return STACK_SAMPLES
     return max(SAMPLES, min(_MOST, len(dataset.train)))
 
 
 def measure(dataset: Dataset, samples: Tensor) -> list[Measurement]:
-    """Every metric that fits: coverage and near-copies always; classes with labels; modes of a
-    known mixture.
+    """Every metric that fits: coverage and near-copies always; modes where they are known, else
+    classes where there are labels.
 
     Args:
         dataset: whose training samples are the real ones.
@@ -51,7 +57,7 @@ def measure(dataset: Dataset, samples: Tensor) -> list[Measurement]:
     """
     space = "pixels" if len(dataset.spec.shape) == 3 else "coordinates"
     train, held_out = (_chosen(dataset, part) for part in (dataset.train, dataset.validation))
-    fake = samples.flatten(1)
+    fake = samples[:_MOST].flatten(1)
     n = min(len(train), len(fake))
     everything = torch.cat([train.x, held_out.x])
     first, second = everything[_shuffled(len(everything))].tensor_split(2)
@@ -81,10 +87,12 @@ def measure(dataset: Dataset, samples: Tensor) -> list[Measurement]:
             note="nearer to one of them than half the held-out median",
         )
     )
-    results += _classes(dataset, train, held_out, fake, space)
-    if dataset.mixture is not None:
-        results += _modes(dataset, fake)
-    return results
+    match dataset.modes:
+        case Mixture() as mixture:
+            return results + _mixture(mixture, samples.flatten(1))
+        case StackedDigits() as digits:
+            return results + _stacks(digits, samples)
+    return results + _classes(dataset, train, held_out, fake, space)
 
 
 def _classes(
@@ -121,9 +129,8 @@ def _classes(
     ]
 
 
-def _modes(dataset: Dataset, fake: Tensor) -> list[Measurement]:
-    assert dataset.mixture is not None
-    report = mode_report(fake, dataset.mixture.centres, dataset.mixture.sigma)
+def _mixture(mixture: Mixture, fake: Tensor) -> list[Measurement]:
+    report = mode_report(fake, mixture.centres, mixture.sigma)
     where = "coordinates"
     n = len(fake)
     return [
@@ -136,6 +143,36 @@ def _modes(dataset: Dataset, fake: Tensor) -> list[Measurement]:
             n,
             where,
             note=f"of the high-quality samples; {1 / report.total:.3f} if even",
+        ),
+    ]
+
+
+def _stacks(digits: StackedDigits, fake: Tensor) -> list[Measurement]:
+    reader = digit_reader(digits)
+    report = stack_report(modes_of(fake, reader.read))
+    n = len(fake)
+    real = stack_report(held_out_modes(digits, n, reader.read))
+    network = (
+        f"digits read by a network, accuracy {reader.accuracy:.3f} on {len(digits.held_out):,}"
+    )
+    return [
+        Measurement(
+            "modes found",
+            report.found,
+            n,
+            n,
+            "digits",
+            reference=real.found,
+            note=f"of {report.total}; {network}",
+        ),
+        Measurement(
+            "KL to uniform",
+            report.kl,
+            n,
+            n,
+            "digits",
+            reference=real.kl,
+            note="of the modes, in nats; real is of as many held-out stacks",
         ),
     ]
 
