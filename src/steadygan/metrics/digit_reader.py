@@ -52,18 +52,21 @@ def digit_reader(digits: StackedDigits) -> DigitReader:
     return reader
 
 
-def train_reader(digits: StackedDigits) -> DigitReader:
-    """Train a reader; the same digits, on the same machine and threads, give the same weights."""
+def train_reader(digits: StackedDigits, epochs: int = _EPOCHS) -> DigitReader:
+    """Train a reader: Adam, the learning rate rising and falling once over all ``epochs``.
+
+    The same digits, on the same machine and threads, give the same weights.
+    """
     network = _network()
     assert digits.train.y is not None
     n = len(digits.train)
     batch = min(_BATCH, n)
     optimiser = torch.optim.Adam(network.parameters(), lr=_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, max_lr=_RATE, total_steps=_EPOCHS * (n // batch)
+        optimiser, max_lr=_RATE, total_steps=epochs * (n // batch)
     )
     rng = torch.Generator().manual_seed(_SEED)
-    for _ in range(_EPOCHS):
+    for _ in range(epochs):
         for chosen in torch.split(torch.randperm(n, generator=rng), batch)[: n // batch]:
             scores = network(digits.codec.encode(digits.train.x[chosen]))
             loss = nn.functional.cross_entropy(scores, digits.train.y[chosen])
