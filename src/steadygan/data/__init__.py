@@ -10,9 +10,10 @@ import numpy as np
 from torch import Tensor
 
 from steadygan.data.arrays import load_array, load_array_file
+from steadygan.data.cache import cache_folder
 from steadygan.data.cifar10 import CIFAR10_MARKS, load_cifar10
 from steadygan.data.codecs import ImageCodec, VectorCodec
-from steadygan.data.dataset import DataOptions, Dataset, Mixture
+from steadygan.data.dataset import DataOptions, Dataset, Mixture, StackedDigits
 from steadygan.data.digits import load_digits
 from steadygan.data.idx import is_idx, load_idx, load_named
 from steadygan.data.images import load_folder
@@ -23,6 +24,7 @@ from steadygan.data.points import (
     load_swiss_roll,
     parallel_lines,
 )
+from steadygan.data.stacked_mnist import load_stacked_mnist
 from steadygan.errors import DataError, did_you_mean
 
 __all__ = [
@@ -30,7 +32,9 @@ __all__ = [
     "Dataset",
     "ImageCodec",
     "Mixture",
+    "StackedDigits",
     "VectorCodec",
+    "cache_folder",
     "load",
     "load_array",
     "names",
@@ -46,17 +50,24 @@ _EMBEDDED: dict[str, tuple[str, Callable[[DataOptions], Dataset]]] = {
     "parallel-lines": ("2-D points on a line (WGAN paper, example 1)", load_parallel_lines),
 }
 
+_MNIST_FILES = "the four IDX files of MNIST (yann.lecun.com/exdb/mnist and its mirrors)"
+
 # Sets whose files lie in a folder of their name, under a data root.
 _EXTERNAL: dict[str, tuple[str, Callable[[Path, DataOptions], Dataset], str]] = {
     "mnist": (
         "70,000 handwritten digits, grey 28×28",
         lambda folder, options: load_named("mnist", folder, options),
-        "the four IDX files of MNIST (yann.lecun.com/exdb/mnist and its mirrors)",
+        _MNIST_FILES,
     ),
     "fashion-mnist": (
         "70,000 pieces of clothing, grey 28×28",
         lambda folder, options: load_named("fashion-mnist", folder, options),
         "the four IDX files of github.com/zalandoresearch/fashion-mnist",
+    ),
+    "stacked-mnist": (
+        "128,000 stacks of three handwritten digits, 1,000 modes, colour 28×28",
+        load_stacked_mnist,
+        _MNIST_FILES,
     ),
     "cifar10": (
         "60,000 photographs of 10 classes, colour 32×32",
@@ -64,6 +75,9 @@ _EXTERNAL: dict[str, tuple[str, Callable[[Path, DataOptions], Dataset], str]] = 
         "the binary version from cs.toronto.edu/~kriz/cifar.html",
     ),
 }
+
+# Sets that are made of the files of another.
+_MADE_OF = {"stacked-mnist": "mnist"}
 
 
 def names() -> dict[str, str]:
@@ -98,7 +112,7 @@ def load(
     if isinstance(source, str) and source in _EMBEDDED:
         return _EMBEDDED[source][1](options)
     if isinstance(source, str) and source in _EXTERNAL:
-        return _EXTERNAL[source][1](_find_external(source, root), options)
+        return _EXTERNAL[source][1](_find_external(_MADE_OF.get(source, source), root), options)
     return _load_path(Path(source), options)
 
 
@@ -130,7 +144,7 @@ def _load_path(path: Path, options: DataOptions) -> Dataset:
 
 def _find_external(name: str, root: str | Path | None) -> Path:
     """The folder of a named set under the first data root that has it."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "steadygan"
+    cache = cache_folder()
     roots = [root, os.environ.get("STEADYGAN_DATA"), cache]
     looked = []
     for base in (Path(each) for each in roots if each):

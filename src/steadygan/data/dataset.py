@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -63,6 +64,30 @@ class Mixture:
 
 
 @dataclass(frozen=True)
+class StackedDigits:
+    """Images with a digit in each of three channels: what they show, in order, is their mode.
+
+    Attributes:
+        train, held_out: the single digits, stored ``(n, 1, size, size)`` with labels 0 to 9, that
+            the training and the held-out images are made of.
+        codec: of one digit.
+    """
+
+    train: Samples
+    held_out: Samples
+    codec: Codec
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the digits."""
+        return digest(self.train, self.held_out)
+
+
+# How modes are told apart, where there is a truth to count them against.
+Modes: TypeAlias = Mixture | StackedDigits
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Samples in memory, in stored form (what ``codec.encode`` takes), split in two.
 
@@ -72,7 +97,7 @@ class Dataset:
         codec: between stored samples, tensors and the user's form.
         class_names: one per label, or None.
         notes: what was chosen, inferred or skipped, one line each, to be printed.
-        mixture: the truth behind synthetic points, where it is a mixture.
+        modes: the truth behind made-up samples, where they have modes that can be counted.
     """
 
     name: str
@@ -81,7 +106,7 @@ class Dataset:
     codec: Codec
     class_names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
-    mixture: Mixture | None = None
+    modes: Modes | None = None
 
     @property
     def spec(self) -> SampleSpec:
@@ -95,12 +120,7 @@ class Dataset:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over the training and validation tensors: a resume refuses other data."""
-        digest = hashlib.sha256()
-        for part in (*self.train, *self.validation):
-            if part is not None:
-                digest.update(f"{part.dtype}{tuple(part.shape)}".encode())
-                digest.update(part.contiguous().cpu().numpy().tobytes())
-        return digest.hexdigest()
+        return digest(self.train, self.validation)
 
     @property
     def class_counts(self) -> tuple[int, ...] | None:
@@ -108,6 +128,16 @@ class Dataset:
         if self.train.y is None or self.spec.classes is None:
             return None
         return tuple(torch.bincount(self.train.y, minlength=self.spec.classes).tolist())
+
+
+def digest(*parts: Samples) -> str:
+    """SHA-256 over samples and labels, their types and shapes."""
+    digested = hashlib.sha256()
+    for tensor in (each for part in parts for each in part):
+        if tensor is not None:
+            digested.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
+            digested.update(tensor.contiguous().cpu().reshape(-1).numpy().data)
+    return digested.hexdigest()
 
 
 def split(
@@ -119,7 +149,7 @@ def split(
     *,
     class_names: tuple[str, ...] | None = None,
     notes: tuple[str, ...] = (),
-    mixture: Mixture | None = None,
+    modes: Modes | None = None,
     held_out: Samples | None = None,
 ) -> Dataset:
     """Make a data set with a validation split: ``held_out``, or a random share of ``x``.
@@ -141,7 +171,7 @@ def split(
         order = order[: options.limit]
     # Sorted, so that a split of ordered data stays readable and does not depend on the shuffle.
     train = _take(Samples(x, y), order.sort().values)
-    return Dataset(name, train, held_out, codec, class_names, notes, mixture)
+    return Dataset(name, train, held_out, codec, class_names, notes, modes)
 
 
 def _take(samples: Samples, indices: Tensor) -> Samples:

@@ -85,7 +85,7 @@ def _load(
         codec,
         options,
         class_names=tuple(str(mode) for mode in range(len(mixture.centres))),
-        mixture=mixture,
+        modes=mixture,
         held_out=Samples(held_out, mixture.nearest(held_out)),
     )
 

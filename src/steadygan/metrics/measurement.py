@@ -28,8 +28,12 @@ class Measurement:
 
     def __str__(self) -> str:
         """One line, in columns that stand below each other for several measurements."""
-        value = f"{self.value:.0f}" if isinstance(self.value, int) else f"{self.value:.3f}"
-        real = "" if self.reference is None else f"real {self.reference:.3f}"
+        value = _short(self.value)
+        real = "" if self.reference is None else f"real {_short(self.reference)}"
         on = f"{self.n_fake:,} samples" + (f", {self.n_real:,} real" if self.n_real else "")
         note = f"; {self.note}" if self.note else ""
         return f"{self.name:<20} {value:>6}  {real:<10}  {on}, {self.features}{note}"
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if isinstance(value, int) else f"{value:.3f}"

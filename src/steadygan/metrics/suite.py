@@ -7,18 +7,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from steadygan.data import Dataset
+from steadygan.data import Dataset, Mixture, StackedDigits
 from steadygan.interfaces import Samples
 from steadygan.metrics.classes import class_report
 from steadygan.metrics.coverage import coverage
+from steadygan.metrics.digit_reader import digit_reader
 from steadygan.metrics.measurement import Measurement
 from steadygan.metrics.modes import mode_report
 from steadygan.metrics.near_copies import near_copies
+from steadygan.metrics.stacked_modes import held_out_modes, modes_of, stack_report
 from steadygan.networks.call import generate
 from steadygan.training import TrainingState, draw_latent, evaluating
 
 SAMPLES = 2_000  # what class shares are counted on
-MODE_SAMPLES = 10_000  # what modes are counted on
+MODE_SAMPLES = 10_000  # what the modes of a mixture are counted on
+STACK_SAMPLES = 26_000  # what the modes of stacked digits are counted on, as in PacGAN's settings
 _MOST = 5_000  # samples that distances and the classifier are computed on at most
 
 
@@ -44,14 +47,17 @@ def sample(
 
 def samples_wanted(dataset: Dataset) -> int:
     """How many samples ``measure`` uses of this data set."""
-    if dataset.mixture is not None:
-        return MODE_SAMPLES
+    match dataset.modes:
+        case Mixture():
+            return MODE_SAMPLES
+        case StackedDigits():
+            return STACK_SAMPLES
     return max(SAMPLES, min(_MOST, len(dataset.train)))
 
 
 def measure(dataset: Dataset, samples: Tensor, labels: Tensor | None = None) -> list[Measurement]:
-    """Every metric that fits: coverage and near-copies always; classes with labels; modes of a
-    known mixture.
+    """Every metric that fits: coverage and near-copies always; modes where they are known, else
+    classes where there are labels.
 
     Args:
         dataset: whose training samples are the real ones.
@@ -60,7 +66,7 @@ def measure(dataset: Dataset, samples: Tensor, labels: Tensor | None = None) -> 
     """
     space = "pixels" if len(dataset.spec.shape) == 3 else "coordinates"
     train, held_out = (_chosen(dataset, part) for part in (dataset.train, dataset.validation))
-    fake = samples.flatten(1)
+    fake = samples[:_MOST].flatten(1)
     n = min(len(train), len(fake))
     everything = torch.cat([train.x, held_out.x])
     first, second = everything[_shuffled(len(everything))].tensor_split(2)
@@ -90,11 +96,12 @@ def measure(dataset: Dataset, samples: Tensor, labels: Tensor | None = None) -> 
             note="nearer to one of them than half the held-out median",
         )
     )
-    if dataset.mixture is not None:
-        results += _modes(dataset, fake, labels)
-    else:
-        results += _classes(dataset, train, held_out, Samples(fake, labels), space)
-    return results
+    match dataset.modes:
+        case Mixture() as mixture:
+            return results + _mixture(mixture, samples.flatten(1), labels)
+        case StackedDigits() as digits:
+            return results + _stacks(digits, samples, labels)
+    return results + _classes(dataset, train, held_out, Samples(fake, labels), space)
 
 
 def _classes(
@@ -119,21 +126,9 @@ def _classes(
         Measurement(f"{which} class share", shares[name], n, len(few), space, note=f"class {name}")
         for which, name in (("smallest", rarest), ("largest", commonest))
     ]
-    if asked_for is not None:
-        right = float((report.predicted == asked_for.cpu()).double().mean())
-        results.append(
-            Measurement(
-                "label accuracy",
-                right,
-                n,
-                len(few),
-                space,
-                reference=report.held_out_accuracy,
-                note="samples of the class asked for, by the same SVM",
-            )
-        )
     return [
         *results,
+        *_asked_for(report.predicted, asked_for, space, n, report.held_out_accuracy),
         Measurement(
             "mean top probability",
             report.top_probability,
@@ -146,12 +141,11 @@ def _classes(
     ]
 
 
-def _modes(dataset: Dataset, fake: Tensor, labels: Tensor | None) -> list[Measurement]:
-    assert dataset.mixture is not None
-    report = mode_report(fake, dataset.mixture.centres, dataset.mixture.sigma)
+def _mixture(mixture: Mixture, fake: Tensor, labels: Tensor | None) -> list[Measurement]:
+    report = mode_report(fake, mixture.centres, mixture.sigma)
     where = "coordinates"
     n = len(fake)
-    results = [
+    return [
         Measurement("modes found", report.found, 0, n, where, note=f"of {report.total}"),
         Measurement("high-quality share", report.high_quality, 0, n, where, note="within 3σ"),
         Measurement(
@@ -162,12 +156,56 @@ def _modes(dataset: Dataset, fake: Tensor, labels: Tensor | None) -> list[Measur
             where,
             note=f"of the high-quality samples; {1 / report.total:.3f} if even",
         ),
+        *_asked_for(mixture.nearest(fake), labels, where),
     ]
-    if labels is not None:
-        right = float((dataset.mixture.nearest(fake) == labels.cpu()).double().mean())
-        note = "samples nearest to the centre of the class asked for"
-        results.append(Measurement("label accuracy", right, 0, n, where, note=note))
-    return results
+
+
+def _stacks(digits: StackedDigits, fake: Tensor, labels: Tensor | None) -> list[Measurement]:
+    reader = digit_reader(digits)
+    modes = modes_of(fake, reader.read)
+    report = stack_report(modes)
+    n = len(fake)
+    real = stack_report(held_out_modes(digits, n, reader.read))
+    network = (
+        f"digits read by a network, accuracy {reader.accuracy:.3f} on {len(digits.held_out):,}"
+    )
+    return [
+        Measurement(
+            "modes found",
+            report.found,
+            n,
+            n,
+            "digits",
+            reference=real.found,
+            note=f"of {report.total}; {network}",
+        ),
+        Measurement(
+            "KL to uniform",
+            report.kl,
+            n,
+            n,
+            "digits",
+            reference=real.kl,
+            note="of the modes, in nats; real is of as many held-out stacks",
+        ),
+        *_asked_for(modes, labels, "digits"),
+    ]
+
+
+def _asked_for(
+    shown: Tensor,
+    labels: Tensor | None,
+    space: str,
+    n_real: int = 0,
+    reference: float | None = None,
+) -> list[Measurement]:
+    """How many samples show the class that a conditional generator was asked for."""
+    if labels is None:
+        return []
+    right = float((shown == labels.cpu()).double().mean())
+    note = "samples that show the class asked for"
+    n = len(shown)
+    return [Measurement("label accuracy", right, n_real, n, space, reference=reference, note=note)]
 
 
 def _chosen(dataset: Dataset, part: Samples) -> Samples:
