@@ -20,9 +20,10 @@ def write(name: str, title: str, rows: Sequence[Sequence[str]], notes: Sequence[
     lines = [f"# {title}", "", *(f"- {line}" for line in origin(name)), ""]
     lines += [f"| {' | '.join(row)} |" for row in table]
     lines += ["", *notes]
-    RESULTS.mkdir(exist_ok=True)
     text = "\n".join(lines).rstrip() + "\n"
-    (RESULTS / f"{name}.md").write_text(text)
+    path = RESULTS / f"{name}.md"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
     print(text)
 
 
