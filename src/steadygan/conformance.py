@@ -1,4 +1,4 @@
-"""The checks that every objective, penalty and constraint passes, ours and yours.
+"""The checks that every objective, penalty, constraint and stabiliser passes, ours and yours.
 
     from steadygan.conformance import check_objective
     check_objective(MyObjective())            # AssertionError says what does not hold
@@ -10,12 +10,27 @@ small batches, on the CPU unless told otherwise.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from steadygan.interfaces import Constraint, GradientPenalty, Objective, Penalty, Samples
+from steadygan.errors import RecipeError
+from steadygan.interfaces import (
+    BatchTerm,
+    Constraint,
+    CriticAverage,
+    GradientPenalty,
+    InputStabiliser,
+    LatentStabiliser,
+    Objective,
+    ParameterTerm,
+    Penalty,
+    Samples,
+    Stabiliser,
+)
 
 _BATCH = 6
 _SHAPES = ((5,), (2, 8, 8))
@@ -114,6 +129,107 @@ def check_constraint(constraint: Constraint) -> None:
         assert critic(real.x).shape[0] == len(real), f"the critic no longer runs under {constraint}"
 
 
+def check_stabiliser(stabiliser: Stabiliser, device: str = "cpu") -> None:
+    """What each kind of stabiliser promises; a class that is none of them fails.
+
+    Raises:
+        AssertionError: with what does not hold.
+    """
+    checks: dict[Any, Callable[[Any, str], None]] = {
+        InputStabiliser: _check_view,
+        LatentStabiliser: _check_latent,
+        ParameterTerm: _check_parameter_term,
+        BatchTerm: _check_batch_term,
+        CriticAverage: _check_critic_average,
+    }
+    kinds = [kind for kind in checks if isinstance(stabiliser, kind)]
+    assert kinds, f"{stabiliser} has the methods of no kind of stabiliser"
+    for kind in kinds:
+        checks[kind](stabiliser, device)
+
+
+def _check_view(stabiliser: InputStabiliser, device: str) -> None:
+    """Seeded, nothing in place, differentiable; on vectors, or on images, or on both."""
+    fits = 0
+    for _, real, _ in _critics(device):
+
+        def view(x: Tensor) -> Tensor:
+            rng = torch.Generator(device).manual_seed(1)
+            return stabiliser.view(Samples(x), rng=rng, progress=0.25).x
+
+        before = real.x.clone()
+        try:
+            seen = view(real.x)
+        except RecipeError:  # not for samples of this shape
+            continue
+        fits += 1
+        assert torch.equal(real.x, before), f"{stabiliser} changed the samples in place"
+        assert seen.dtype == real.x.dtype, f"{stabiliser} turned {real.x.dtype} into {seen.dtype}"
+        assert seen.numel() == real.x.numel(), f"{stabiliser} lost or made samples"
+        assert torch.equal(seen, view(real.x)), f"{stabiliser} differs between calls with one seed"
+        point = real.x.clone().requires_grad_()
+        assert torch.autograd.gradcheck(view, (point,), fast_mode=True), f"{stabiliser}'s gradient"
+    assert fits, f"{stabiliser} fits neither vectors nor images"
+
+
+def _check_latent(stabiliser: LatentStabiliser, device: str) -> None:
+    z = torch.randn(_BATCH, 3, generator=torch.Generator().manual_seed(0)).to(device)
+    before = z.clone()
+    first, second = (
+        stabiliser.latent(z, rng=torch.Generator(device).manual_seed(1), progress=0.25)
+        for _ in range(2)
+    )
+    assert first.shape == z.shape, f"{stabiliser} made latents of shape {tuple(first.shape)}"
+    assert torch.equal(z, before), f"{stabiliser} changed the latents in place"
+    assert torch.equal(first, second), f"{stabiliser} differs between calls with the same seed"
+
+
+def _check_parameter_term(stabiliser: ParameterTerm, device: str) -> None:
+    for network, _, _ in _critics(device):
+        average = copy.deepcopy(network).requires_grad_(False)
+        with torch.no_grad():
+            for parameter in average.parameters():
+                parameter.mul_(0.5)
+        term = stabiliser.parameter_term(network, average)
+        assert term.shape == (), f"{stabiliser} is no scalar but of shape {tuple(term.shape)}"
+        _check_directional(
+            f"gradient of {stabiliser}",
+            network,
+            partial(stabiliser.parameter_term, network, average),
+        )
+        kept = copy.deepcopy(network.state_dict())
+        stabiliser.average(average, network, 0)
+        for name, value in kept.items():
+            assert torch.equal(value, network.state_dict()[name]), f"{stabiliser} moved the network"
+            close = torch.allclose(value, average.state_dict()[name])
+            assert close, f"{stabiliser}: after one update the average is not that network"
+
+
+def _check_batch_term(stabiliser: BatchTerm, device: str) -> None:
+    for critic, real, fake in _critics(device):
+        point = fake.x.clone().requires_grad_()
+
+        def term(x: Tensor, critic: nn.Module = critic, real: Samples = real) -> Tensor:
+            return stabiliser.batch_term(critic, real, Samples(x))
+
+        value = term(point)
+        assert value.shape == (), f"{stabiliser} is no scalar but of shape {tuple(value.shape)}"
+        assert torch.autograd.gradcheck(term, (point,), fast_mode=True), f"{stabiliser}'s gradient"
+
+
+def _check_critic_average(stabiliser: CriticAverage, device: str) -> None:
+    for critic, real, _ in _critics(device):
+        average = copy.deepcopy(critic).requires_grad_(False)
+        with torch.no_grad():
+            for parameter in critic.parameters():
+                parameter.mul_(2.0)
+        kept = copy.deepcopy(critic.state_dict())
+        stabiliser.average_critic(average, critic, 0)
+        for name, value in kept.items():
+            assert torch.equal(value, critic.state_dict()[name]), f"{stabiliser} moved the critic"
+        assert not torch.equal(average(real.x), critic(real.x) * 0), f"{stabiliser} lost the critic"
+
+
 def _check_per_sample(name: str, values: Tensor, like: Tensor) -> None:
     assert tuple(values.shape) == (_BATCH,), f"{name} has shape {tuple(values.shape)}, not (batch,)"
     assert values.dtype == like.dtype, f"{name} turned {like.dtype} into {values.dtype}"
@@ -123,7 +239,20 @@ def _check_per_sample(name: str, values: Tensor, like: Tensor) -> None:
 def _check_alone(
     penalty: Penalty, critic: nn.Module, real: Samples, fake: Samples, device: str
 ) -> None:
-    """A sample's penalty is its own: other samples in the batch do not change it."""
+    """A sample's penalty is its own: other samples in the batch do not change it.
+
+    Of a gradient penalty this is asked of the cost; where its points lie may hang on the batch (the
+    spread of the data, in DRAGAN).
+    """
+    if isinstance(penalty, GradientPenalty):
+        gradients = real.x.clone()
+        alone = penalty.cost(gradients)[0]
+        gradients[1:] += 3.0
+        in_company = penalty.cost(gradients)[0]
+        assert torch.allclose(alone, in_company, rtol=1e-9, atol=1e-12), (
+            f"{penalty} of the first sample depends on the others: is a norm taken over the batch?"
+        )
+        return
     changed = Samples(real.x.clone(), real.y), Samples(fake.x.clone(), fake.y)
     changed[0].x[1:] += 3.0
     changed[1].x[1:] += 1.0

@@ -1,4 +1,4 @@
-"""Every objective, penalty and constraint of the package, and classes from outside it."""
+"""Every objective, penalty, constraint and stabiliser of the package, and classes from outside."""
 
 from __future__ import annotations
 
@@ -9,12 +9,54 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from steadygan.conformance import check_constraint, check_objective, check_penalty
-from steadygan.constraints import WeightClipping
-from steadygan.interfaces import Constraint, Objective, Penalty, Samples
+from steadygan.conformance import (
+    check_constraint,
+    check_objective,
+    check_penalty,
+    check_stabiliser,
+)
+from steadygan.constraints import SpectralNorm, WeightClipping, WeightNorm
+from steadygan.interfaces import (
+    BatchTerm,
+    Constraint,
+    CriticAverage,
+    InputStabiliser,
+    LatentStabiliser,
+    Objective,
+    ParameterTerm,
+    Penalty,
+    Samples,
+    Stabiliser,
+)
 from steadygan.networks.call import score
-from steadygan.objectives import Wasserstein
-from steadygan.penalties import InputGradientPenalty, TwoSided
+from steadygan.objectives import (
+    Hinge,
+    LeastSquares,
+    Minimax,
+    RelativisticAverage,
+    RelativisticPairing,
+    Wasserstein,
+)
+from steadygan.penalties import (
+    DRAGAN,
+    R1,
+    R2,
+    FiniteDifference,
+    InputGradientPenalty,
+    OneSided,
+    TwoSided,
+    ZeroCentred,
+)
+from steadygan.recipes.components import KINDS
+from steadygan.stabilisers import (
+    DifferentiableAugmentation,
+    FeatureMatching,
+    HistoricalAveraging,
+    HistoricalCritic,
+    InstanceNoise,
+    LatentNoise,
+    Packing,
+)
 
 DEVICES = [
     "cpu",
@@ -29,24 +71,24 @@ DEVICES = [
 
 
 @dataclass(frozen=True)
-class RelativisticPairing:
-    """What comes next must fit already: both losses read both score vectors."""
+class Tempered:
+    """An objective as a user would write it."""
 
     needs_real_scores = True
 
     def critic_loss(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
-        return softplus(fake_scores - real_scores)
+        return softplus(2.0 * (fake_scores - real_scores))
 
     def generator_loss(self, real_scores: Tensor | None, fake_scores: Tensor) -> Tensor:
         assert real_scores is not None
-        return softplus(real_scores - fake_scores)
+        return softplus(2.0 * (real_scores - fake_scores))
 
 
 @dataclass(frozen=True)
 class RealGradient(InputGradientPenalty):
     """R1 as a user would write it: the points are the real samples themselves."""
 
-    name = "r1"
+    name = "mine"
 
     def points(self, real: Samples, fake: Samples, *, rng: torch.Generator) -> Samples:
         return real
@@ -66,21 +108,89 @@ class Consistency:
         return (score(critic, real.x + 0.1 * noise) - score(critic, real.x)).square()
 
 
+@dataclass(frozen=True)
+class Dimmer:
+    """A stabiliser from outside: everything the critic sees is dimmed, less and less."""
+
+    name = "dimmer"
+
+    def view(self, samples: Samples, *, rng: torch.Generator, progress: float) -> Samples:
+        return Samples(samples.x * (0.5 + 0.5 * progress), samples.y)
+
+
+OBJECTIVES = [
+    Wasserstein(),
+    Minimax(),
+    Minimax(saturating=True),
+    Minimax(real_label=0.9, fake_label=0.1),
+    LeastSquares(),
+    LeastSquares(1.0, -1.0, 0.0),
+    Hinge(),
+    RelativisticPairing(),
+    RelativisticAverage(),
+    Tempered(),
+]
+PENALTIES = [
+    TwoSided(),
+    TwoSided(0.0),
+    OneSided(0.1),
+    ZeroCentred(),
+    R1(),
+    R2(),
+    DRAGAN(),
+    # A step at which the difference is as good as the check's own (docs of the class).
+    FiniteDifference(TwoSided(), step=1e-3),
+    FiniteDifference(R1(), step=1e-3),
+    RealGradient(),
+    Consistency(),
+]
+CONSTRAINTS = [WeightClipping(0.05), SpectralNorm(), WeightNorm()]
+STABILISERS = [
+    InstanceNoise(),
+    LatentNoise(),
+    HistoricalAveraging(0.1),
+    HistoricalCritic(),
+    HistoricalCritic(None),
+    FeatureMatching(),
+    Packing(2),
+    DifferentiableAugmentation(),
+    Dimmer(),
+]
+
+
+def test_no_method_is_left_out() -> None:
+    kinds: dict[object, list[object]] = {
+        Objective: [*OBJECTIVES],
+        Penalty: [*PENALTIES],
+        Constraint: [*CONSTRAINTS],
+    }
+    for kind in (InputStabiliser, LatentStabiliser, ParameterTerm, BatchTerm, CriticAverage):
+        kinds[kind] = [*STABILISERS]
+    for kind, checked in kinds.items():
+        assert set(KINDS[kind]) <= {type(each) for each in checked}
+
+
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("objective", [Wasserstein(), RelativisticPairing()])
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=str)
 def test_objectives(objective: Objective, device: str) -> None:
     check_objective(objective, device)
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("penalty", [TwoSided(), TwoSided(0.0), RealGradient(), Consistency()])
+@pytest.mark.parametrize("penalty", PENALTIES, ids=str)
 def test_penalties(penalty: Penalty, device: str) -> None:
     check_penalty(penalty, device)
 
 
-@pytest.mark.parametrize("constraint", [WeightClipping(0.05)])
+@pytest.mark.parametrize("constraint", CONSTRAINTS, ids=str)
 def test_constraints(constraint: Constraint) -> None:
     check_constraint(constraint)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("stabiliser", STABILISERS, ids=str)
+def test_stabilisers(stabiliser: Stabiliser, device: str) -> None:
+    check_stabiliser(stabiliser, device)
 
 
 # The checks themselves must be able to fail: the mistakes that public code makes, one by one.
@@ -155,3 +265,39 @@ class Wrong:
 def test_a_wrong_penalty_fails(mistake: str, complaint: str) -> None:
     with pytest.raises(AssertionError, match=complaint):
         check_penalty(Wrong(mistake))
+
+
+class WrongNoise:
+    """A stabiliser with one mistake."""
+
+    def __init__(self, mistake: str) -> None:
+        self.mistake = mistake
+
+    def view(self, samples: Samples, *, rng: torch.Generator, progress: float) -> Samples:
+        x = samples.x
+        if self.mistake == "in place":
+            return Samples(x.add_(1.0))
+        if self.mistake == "gradient":
+            return Samples(x.detach() + 0 * x)
+        if self.mistake == "seed":
+            return Samples(x + torch.randn_like(x))
+        return Samples(x[1:])
+
+
+@pytest.mark.parametrize(
+    ("mistake", "complaint"),
+    [("in place", "in place|inplace"), ("seed", "one seed"), ("lost", "lost")],
+)
+def test_a_wrong_stabiliser_fails(mistake: str, complaint: str) -> None:
+    with pytest.raises(AssertionError, match=complaint):
+        check_stabiliser(WrongNoise(mistake))
+
+
+def test_a_stabiliser_without_a_gradient_fails() -> None:
+    with pytest.raises((AssertionError, RuntimeError), match=r"Jacobian|gradient"):
+        check_stabiliser(WrongNoise("gradient"))
+
+
+def test_what_is_no_stabiliser_fails() -> None:
+    with pytest.raises(AssertionError, match="no kind"):
+        check_stabiliser(R1())  # type: ignore[arg-type]
