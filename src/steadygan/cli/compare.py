@@ -125,12 +125,11 @@ def _end(comparison: Comparison, display: Display, *, json: bool) -> int:
     from steadygan.comparison import columns_of, pack
 
     results = comparison.results
+    display.say("")
     if json:
         print_json(results.to_json())
     for columns in pack(columns_of(results), display.console.width):
-        display.say("")
-        display.console.print(_table(columns, display.console.width), soft_wrap=False)
-    display.say("")
+        display.console.print(_table(columns, display.console.width), "", soft_wrap=False)
     for line in (*results.caption(), *results.failures()):
         display.console.print(line, markup=False, soft_wrap=False)
     display.say(f"comparison: {shlex.quote(str(comparison.directory))}")
@@ -146,16 +145,11 @@ def _table(columns: list[Column], width: int) -> Table:
 
     first, *others = columns
     several_lines = any("\n" in cell for cell in first.cells)
-    table = Table(
-        box=None,
-        padding=(0, 2, 0, 0),
-        pad_edge=False,
-        header_style="bold",
-        leading=1 if several_lines else 0,
-    )
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     table.add_column(first.heading, max_width=width // 2, overflow="fold")
     for column in others:
         table.add_column(column.heading, justify="right", min_width=column.width)
-    for cells in zip(*(column.cells for column in columns), strict=True):
-        table.add_row(*(Text(cell) for cell in cells))
+    gap = "\n" if several_lines else ""
+    for name, *cells in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(Text(name + gap), *(Text(cell) for cell in cells))
     return table

@@ -165,7 +165,7 @@ def compare(
         steps=steps,
         minutes=minutes if seconds is None else seconds / 60.0,
     )
-    _check_settings(plan, data, data_root)
+    _check_settings(plan, data, dataset, data_root)
     files = _directory(out, dataset.name, plan)  # nothing above writes, nothing below refuses
     root = None if data_root is None else str(Path(data_root).resolve())
     if not files.plan.exists():
@@ -226,15 +226,20 @@ def _source(data: DataSource) -> str | None:
     return str(Path(data).resolve()) if isinstance(data, (str, Path)) else None
 
 
-def _check_settings(plan: Plan, data: DataSource, data_root: str | Path | None) -> None:
+def _check_settings(
+    plan: Plan, data: DataSource, dataset: Dataset, data_root: str | Path | None
+) -> None:
     """Refuse, before anything is trained, a setting that one of the recipes does not take.
 
-    A recipe that is not for such data at all passes: its members fail, and the others go on.
+    ``dataset`` is ``data`` as read without the grid. A recipe that is not for such data at all
+    passes: its members fail, and the others go on.
 
     Raises:
         UsageError: of the first setting or way to read the data that cannot be used.
     """
-    specs: dict[DataOptions, SampleSpec] = {}
+    specs: dict[DataOptions, SampleSpec] = {
+        data_options(plan.overrides): dataset.without_labels().spec
+    }
     for combination in plan.combinations():
         overrides = plan.overrides_of(combination)
         options = data_options(overrides)

@@ -62,14 +62,16 @@ def pack(columns: Sequence[Column], width: int) -> list[list[Column]]:
 
 
 def markdown(results: Results) -> str:
-    """The table, what it says, the failures and the figure, as a page of Markdown."""
+    """The table, what it says, the failures and, where it is drawn, the figure, as a page."""
     columns = columns_of(results)
     rows = list(zip(*(column.cells for column in columns), strict=True))
     ruler = ["---", *["---:"] * (len(columns) - 1)]
     lines = [_row(each) for each in ([column.heading for column in columns], ruler, *rows)]
     notes = [f"- {_escaped(line)}" for line in (*results.caption(), *results.failures())]
-    page = [f"# Comparison on {results.data_name}", "", *lines, "", *notes]
-    return "\n".join([*page, "", "![Samples of every recipe side by side](figure.png)", ""])
+    page = [f"# Comparison on {results.data_name}", "", *lines, "", *notes, ""]
+    if results.interrupted is None:
+        page += ["![Samples of every recipe side by side](figure.png)", ""]
+    return "\n".join(page)
 
 
 def _row(cells: Sequence[str]) -> str:
