@@ -21,7 +21,7 @@ def command(out: Path, *options: str, recipes: str = "wgan-gp") -> list[str]:
     return [*arguments, *options]
 
 
-@pytest.mark.parametrize("width", [80, 132])
+@pytest.mark.parametrize("width", [60, 80, 100, 132])
 def test_the_table_fits_the_terminal(
     tmp_path: Path, width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

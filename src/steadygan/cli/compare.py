@@ -146,9 +146,9 @@ def _table(columns: list[Column], width: int) -> Table:
     first, *others = columns
     several_lines = any("\n" in cell for cell in first.cells)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    table.add_column(first.heading, max_width=width // 2, overflow="fold")
+    table.add_column(first.heading, width=min(first.width, width // 2), overflow="fold")
     for column in others:
-        table.add_column(column.heading, justify="right", min_width=column.width)
+        table.add_column(column.wrapped_heading, justify="right", width=column.width)
     gap = "\n" if several_lines else ""
     for name, *cells in zip(*(column.cells for column in columns), strict=True):
         table.add_row(Text(name + gap), *(Text(cell) for cell in cells))

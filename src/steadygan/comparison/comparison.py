@@ -373,7 +373,9 @@ def _standing(job: _Job, member: Member, failed: str | None) -> MemberResult:
         result = _result(member, Run(directory))
     except SteadyganError as error:
         return MemberResult(member, "failed", _reason(error))
-    return result if failed is None or result.finished else replace(result, status="failed")
+    if failed is None or result.finished:
+        return result
+    return replace(result, status="failed", reason=failed)
 
 
 def _result(member: Member, run: Run) -> MemberResult:

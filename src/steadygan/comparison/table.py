@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,11 @@ class Column:
         """In letters, at its narrowest."""
         lines = [line for cell in self.cells for line in cell.splitlines()]
         return max(len(each) for each in (*self.heading.split(), *lines))
+
+    @property
+    def wrapped_heading(self) -> str:
+        """On as many lines as the narrowest column takes."""
+        return "\n".join(textwrap.wrap(self.heading, self.width, break_on_hyphens=False))
 
 
 def columns_of(results: Results) -> list[Column]:
