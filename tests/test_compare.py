@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import steadygan
+from steadygan.app import alone
 from steadygan.comparison import (
     Axis,
     Column,
@@ -431,6 +432,32 @@ def test_a_crash_is_recorded_kept_and_retried(tmp_path: Path, error: str) -> Non
     assert "resume" in run.files.history.read_text()
     assert [m.status for m in retried.results.members] == ["finished", "finished"]
     assert retried.run(retried.results.members[0].member).sample(3).shape == (3, 2)
+
+
+def test_own_code_that_was_mended_is_trained_anew(tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    flag.touch()
+    mine = tmp_path / "mended_recipe.py"
+    broken = MINE.format(flag=str(flag), error="ValueError('a slip')")
+    mine.write_text(broken)
+    options: dict[str, Any] = {"overrides": ["training.batch_size=16"], "seeds": 1}
+    first = on_rows(tmp_path / "out", f"{mine}:recipe", **options)
+    (member,) = first.results.members
+    history = first.run(member.member).files.history
+    mine.write_text(broken.replace("return Generator(", "return torch.nn.Linear("))
+    retried = on_rows(tmp_path / "out", f"{mine}:recipe", retry=True, **options)
+    assert [m.status for m in retried.results.members] == ["finished"]
+    assert "resume" not in history.read_text()
+
+    moved = mine.rename(tmp_path / "elsewhere.py")
+    with pytest.raises(RecipeError, match="there is no file"):
+        resume_comparison(tmp_path / "out", data=ROWS)
+    assert moved.exists()
+
+
+def test_two_processes_do_not_train_one_comparison(done: Path) -> None:
+    with alone(done / "comparison.json", "held"), pytest.raises(RunError, match="another process"):
+        resume_comparison(done, data=ROWS)
 
 
 def test_a_training_given_up_is_a_failure(tmp_path: Path) -> None:

@@ -88,7 +88,8 @@ class _Job:
     files: _Files
     plan: Plan
     data: DataSource
-    dataset: Dataset
+    data_name: str
+    real: np.ndarray | None  # rows (n, columns) to draw behind samples; None of images
     device: str
     data_root: str | Path | None
     retry: bool
@@ -171,7 +172,23 @@ def compare(
     if not files.plan.exists():
         files.runs.mkdir(exist_ok=True)
         _write_json(files.plan, {**plan.to_json(), "device": device, "data_root": root})
-    return _run(_Job(files, plan, data, dataset, device, data_root, retry, observers, around, say))
+    name, real = dataset.name, _drawn_behind(dataset)
+    del dataset  # every member reads the data for itself: not twice in memory
+    return _run(
+        _Job(
+            files=files,
+            plan=plan,
+            data=data,
+            data_name=name,
+            real=real,
+            device=device,
+            data_root=data_root,
+            retry=retry,
+            observers=observers,
+            around=around,
+            say=say,
+        )
+    )
 
 
 def resume_comparison(
@@ -204,11 +221,29 @@ def resume_comparison(
         raise RunError(f"{directory} compares on an array in memory: pass it again as data.")
     chosen = str(device or content.get("device", "auto"))
     choose_device(chosen)
+    for recipe in plan.recipes:
+        resolve(recipe)  # a file of one may not be where it was
     root = data_root or content.get("data_root")
     dataset = load(source, data_options(plan.overrides), root=root)
     if dataset.fingerprint != plan.fingerprint:
         raise RunError(f"the data at {dataset.name} are not those that {directory} began with.")
-    return _run(_Job(files, plan, source, dataset, chosen, root, retry, observers, around, say))
+    name, real = dataset.name, _drawn_behind(dataset)
+    del dataset  # as in compare
+    return _run(
+        _Job(
+            files=files,
+            plan=plan,
+            data=source,
+            data_name=name,
+            real=real,
+            device=chosen,
+            data_root=root,
+            retry=retry,
+            observers=observers,
+            around=around,
+            say=say,
+        )
+    )
 
 
 def _named(recipes: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -301,7 +336,7 @@ def _run(job: _Job) -> Comparison:
         try:
             results = _train_all(job)
             if results.interrupted is None:
-                write_atomically(files.figure, draw(_panels(job, results), _heading(job.dataset)))
+                write_atomically(files.figure, draw(_panels(job, results), _heading(job)))
         except KeyboardInterrupt:
             job.say(hint)
             raise
@@ -324,11 +359,11 @@ def _train_all(job: _Job) -> Results:
         job.say(f"{where} …")
         standing[member] = _train(job, member)
         job.say(f"{where}: {_ending(standing[member])}")
-        results = Results(job.dataset.name, job.plan, tuple(standing.values()))
+        results = Results(job.data_name, job.plan, tuple(standing.values()))
         _write_json(job.files.results, results.to_json())
         if standing[member].status == "interrupted":
             return results
-    results = Results(job.dataset.name, job.plan, tuple(standing.values()))
+    results = Results(job.data_name, job.plan, tuple(standing.values()))
     _write_json(job.files.results, results.to_json())
     return results
 
@@ -410,15 +445,12 @@ def _started(job: _Job, member: Member) -> Run:
     if directory.exists() and _begins_anew(RunFiles(directory)):
         shutil.rmtree(directory)
     if directory.exists():
-        return resume(
-            directory,
-            _own(member.combination.recipe),
-            data=job.data,
-            device=None if job.device == "auto" else job.device,
-            data_root=job.data_root,
-            observers=job.observers,
-            say=job.say,
-        )
+        try:
+            return _resumed(job, member)
+        except RecipeError:  # code of the user's has changed since: mended, most likely
+            if not job.retry:
+                raise
+            shutil.rmtree(directory)
     return train(
         job.data,
         member.combination.recipe,
@@ -428,6 +460,18 @@ def _started(job: _Job, member: Member) -> Run:
         steps=job.plan.steps,
         minutes=job.plan.minutes,
         device=job.device,
+        data_root=job.data_root,
+        observers=job.observers,
+        say=job.say,
+    )
+
+
+def _resumed(job: _Job, member: Member) -> Run:
+    return resume(
+        job.files.runs / member.name,
+        _own(member.combination.recipe),
+        data=job.data,
+        device=None if job.device == "auto" else job.device,
         data_root=job.data_root,
         observers=job.observers,
         say=job.say,
@@ -450,26 +494,29 @@ def _reason(error: Exception) -> str:
     return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"
 
 
-def _heading(dataset: Dataset) -> str:
-    return f"{dataset.name}: {_count(dataset):,} samples each, from the same latent seed"
+def _drawn_behind(dataset: Dataset) -> np.ndarray | None:
+    """Some held-out rows in the user's units; None where the data are images."""
+    if len(dataset.codec.shape) == 3:
+        return None
+    held_out = dataset.validation.x
+    order = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(0))
+    return dataset.codec.decode(dataset.codec.encode(held_out[order[:_FIGURE_REAL]]))
 
 
-def _count(dataset: Dataset) -> int:
-    return _FIGURE_IMAGES if len(dataset.codec.shape) == 3 else _FIGURE_VECTORS
+def _heading(job: _Job) -> str:
+    return f"{job.data_name}: {_count(job):,} samples each, from the same latent seed"
+
+
+def _count(job: _Job) -> int:
+    return _FIGURE_IMAGES if job.real is None else _FIGURE_VECTORS
 
 
 def _panels(job: _Job, results: Results) -> list[Panel]:
     """One per row of the table: samples of its first seed that finished, or why there are none."""
-    real = None
-    if len(job.dataset.codec.shape) != 3:
-        rng = torch.Generator().manual_seed(0)
-        held_out = job.dataset.validation.x
-        chosen = held_out[torch.randperm(len(held_out), generator=rng)[:_FIGURE_REAL]]
-        real = job.dataset.codec.decode(job.dataset.codec.encode(chosen))
-    return [_panel(job, row, real) for row in results.rows]
+    return [_panel(job, row) for row in results.rows]
 
 
-def _panel(job: _Job, row: ResultRow, real: np.ndarray | None) -> Panel:
+def _panel(job: _Job, row: ResultRow) -> Panel:
     recipe, *setting = row.combination.lines
     if not row.finished:
         return Panel("\n".join([recipe, *setting]), None, _ending(row.results[0]))
@@ -477,7 +524,7 @@ def _panel(job: _Job, row: ResultRow, real: np.ndarray | None) -> Panel:
     title = "\n".join([f"{recipe}, seed {member.seed}", *setting])
     try:
         run = open_run(job.files.runs / member.name, _own(recipe))
-        sheet = run.codec.sheet(run.sample(_count(job.dataset)), real=real)
+        sheet = run.codec.sheet(run.sample(_count(job)), real=job.real)
     except SteadyganError as error:
         return Panel(title, None, _reason(error))
     return Panel(title, np.asarray(sheet.convert("RGB")))
