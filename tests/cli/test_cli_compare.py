@@ -87,7 +87,7 @@ def test_a_signal_stops_it_and_the_same_command_goes_on(
         text=True,
     )
     first, second = (out / "runs" / f"wgan-gp-seed{seed}" for seed in (0, 1))
-    while not (first / "history.jsonl").exists():
+    while not (first / "checkpoints" / "step-000000000.safetensors").exists():
         assert process.poll() is None
         time.sleep(0.005)
     process.send_signal(number)

@@ -1,41 +1,44 @@
-"""Trains the members of a comparison one after the other, and writes down what came of them."""
+"""Plans a comparison, has its members trained, and writes down what came of them."""
 
 from __future__ import annotations
 
 import itertools
-import json
 import shlex
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 
-from steadygan.app import DataSource, Say, alone, open_run, recipe_for, resume, train
+from steadygan.app import DataSource, Say, alone, open_run, recipe_for
 from steadygan.comparison.figure import Panel, draw
+from steadygan.comparison.members import (
+    Around,
+    Files,
+    Job,
+    ending,
+    own_recipe,
+    reason_of,
+    train_all,
+    write_json,
+)
 from steadygan.comparison.plan import Member, Plan, data_options, parse_axis
-from steadygan.comparison.results import FINISHED, MemberResult, ResultRow, Results
+from steadygan.comparison.results import ResultRow, Results
 from steadygan.comparison.table import markdown
 from steadygan.data import DataOptions, Dataset, load
 from steadygan.data import names as data_names
 from steadygan.environment import choose_device
 from steadygan.errors import RecipeError, RunError, SteadyganError, UsageError
-from steadygan.history import RunFiles
 from steadygan.interfaces import SampleSpec
-from steadygan.recipes import PRESETS, default_for, override, resolve
+from steadygan.recipes import default_for, override, resolve
 from steadygan.run import Run
 from steadygan.training import Observer, write_atomically
-
-Around: TypeAlias = Callable[[Member], AbstractContextManager[object]]
 
 _FIGURE_IMAGES = 64
 _FIGURE_VECTORS = 2_000
 _FIGURE_REAL = 1_000  # points drawn behind the samples, at most
-_LONGEST_REASON = 300
 
 
 @dataclass(frozen=True)
@@ -53,49 +56,8 @@ class Comparison:
 
     def run(self, member: Member) -> Run:
         """The run of a member; with its recipe, since that may hold classes of the user's own."""
-        own = _own(member.combination.recipe)
-        return open_run(_Files(self.directory).runs / member.name, own)
-
-
-class _Files:
-    """What lies where in the directory of a comparison."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.plan = root / "comparison.json"
-        self.results = root / "results.json"
-        self.table = root / "table.md"
-        self.figure = root / "figure.png"
-        self.runs = root / "runs"
-
-    def read(self, path: Path) -> dict[str, Any]:
-        """A JSON object; raises RunError where there is none."""
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
-            raise RunError(f"{self.root} is not a comparison: it has no {path.name}.") from None
-        except (OSError, ValueError) as error:
-            raise RunError(f"{path} cannot be read ({error}).") from None
-        if not isinstance(content, dict):
-            raise RunError(f"{path} does not hold a JSON object.")
-        return content
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What the training of every member needs."""
-
-    files: _Files
-    plan: Plan
-    data: DataSource
-    data_name: str
-    real: np.ndarray | None  # rows (n, columns) to draw behind samples; None of images
-    device: str
-    data_root: str | Path | None
-    retry: bool
-    observers: Sequence[Observer]
-    around: Around
-    say: Say
+        own = own_recipe(member.combination.recipe)
+        return open_run(Files(self.directory).runs / member.name, own)
 
 
 def _silent(line: str) -> None:
@@ -170,12 +132,11 @@ def compare(
     files = _directory(out, dataset.name, plan)  # nothing above writes, nothing below refuses
     root = None if data_root is None else str(Path(data_root).resolve())
     if not files.plan.exists():
-        files.runs.mkdir(exist_ok=True)
-        _write_json(files.plan, {**plan.to_json(), "device": device, "data_root": root})
+        write_json(files.plan, {**plan.to_json(), "device": device, "data_root": root})
     name, real = dataset.name, _drawn_behind(dataset)
     del dataset  # every member reads the data for itself: not twice in memory
     return _run(
-        _Job(
+        Job(
             files=files,
             plan=plan,
             data=data,
@@ -213,7 +174,7 @@ def resume_comparison(
     Raises:
         UsageError: it is not a comparison, or its data are missing or not what they were.
     """
-    files = _Files(Path(directory))
+    files = Files(Path(directory))
     content = files.read(files.plan)
     plan = Plan.from_json(content)
     source = data if data is not None else plan.data
@@ -230,7 +191,7 @@ def resume_comparison(
     name, real = dataset.name, _drawn_behind(dataset)
     del dataset  # as in compare
     return _run(
-        _Job(
+        Job(
             files=files,
             plan=plan,
             data=source,
@@ -290,7 +251,7 @@ def _check_settings(
             raise RecipeError(f"{combination.recipe}: {error}") from None
 
 
-def _directory(out: str | Path | None, data_name: str, plan: Plan) -> _Files:
+def _directory(out: str | Path | None, data_name: str, plan: Plan) -> Files:
     """A new or empty directory, or the one that holds this comparison already.
 
     Raises:
@@ -299,7 +260,7 @@ def _directory(out: str | Path | None, data_name: str, plan: Plan) -> _Files:
     try:
         if out is None:
             return _numbered(Path("runs"), f"compare-{data_name}")
-        files = _Files(Path(out))
+        files = Files(Path(out))
         if files.plan.exists():
             differences = Plan.from_json(files.read(files.plan)).differences(plan)
             if differences:
@@ -316,7 +277,7 @@ def _directory(out: str | Path | None, data_name: str, plan: Plan) -> _Files:
         raise RunError(f"no directory can be made at {error.filename}: {error.strerror}.") from None
 
 
-def _numbered(parent: Path, stem: str) -> _Files:
+def _numbered(parent: Path, stem: str) -> Files:
     parent.mkdir(exist_ok=True)
     for number in itertools.count(1):
         root = parent / f"{stem}-{number}"
@@ -324,17 +285,17 @@ def _numbered(parent: Path, stem: str) -> _Files:
             root.mkdir()
         except FileExistsError:
             continue
-        return _Files(root)
+        return Files(root)
     raise AssertionError("numbers end nowhere")
 
 
-def _run(job: _Job) -> Comparison:
+def _run(job: Job) -> Comparison:
     """Train what is left to be trained, and write results, table and figure."""
     files = job.files
     with alone(files.plan, f"{files.root} is being trained by another process."):
         hint = f"go on with: steadygan compare --resume {shlex.quote(str(files.root))}"
         try:
-            results = _train_all(job)
+            results = train_all(job)
             if results.interrupted is None:
                 write_atomically(files.figure, draw(_panels(job, results), _heading(job)))
         except KeyboardInterrupt:
@@ -346,154 +307,6 @@ def _run(job: _Job) -> Comparison:
     return Comparison(files.root, results)
 
 
-def _train_all(job: _Job) -> Results:
-    """Train each member that is not done with; what has been found is written after each."""
-    members = job.plan.members()
-    failed_before = _failures(job.files)
-    standing = {each: _standing(job, each, failed_before.get(each.name)) for each in members}
-    for number, member in enumerate(members, start=1):
-        where, before = f"{number}/{len(members)} {member.label}", standing[member]
-        if before.finished or (before.status == "failed" and not job.retry):
-            job.say(f"{where}: kept, {_ending(before)}")
-            continue
-        job.say(f"{where} …")
-        standing[member] = _train(job, member)
-        job.say(f"{where}: {_ending(standing[member])}")
-        results = Results(job.data_name, job.plan, tuple(standing.values()))
-        _write_json(job.files.results, results.to_json())
-        if standing[member].status == "interrupted":
-            return results
-    results = Results(job.data_name, job.plan, tuple(standing.values()))
-    _write_json(job.files.results, results.to_json())
-    return results
-
-
-def _ending(result: MemberResult) -> str:
-    if result.finished and result.seconds is not None:
-        return f"{result.status} after {result.seconds:.1f} s"
-    return f"{result.status}: {result.reason}"
-
-
-def _failures(files: _Files) -> dict[str, str]:
-    """The members that failed before, by name, with the reason. A failure may leave no run, or one
-    that looks as if it had been killed, so the results are where it is known.
-
-    Raises:
-        RunError: the results are damaged.
-    """
-    if not files.results.exists():
-        return {}
-    try:
-        return {
-            Path(each["run"]).name: str(each["reason"])
-            for each in files.read(files.results)["members"]
-            if each["status"] == "failed"
-        }
-    except (KeyError, TypeError):
-        raise RunError(
-            f"{files.results} is damaged: remove it; what failed is then tried again."
-        ) from None
-
-
-def _standing(job: _Job, member: Member, failed: str | None) -> MemberResult:
-    """How a member stands by what lies on the disk; ``failed`` is why it did, as far as known."""
-    directory = job.files.runs / member.name
-    if not RunFiles(directory).recipe.exists():
-        return (
-            MemberResult(member, "not started")
-            if failed is None
-            else MemberResult(member, "failed", failed)
-        )
-    try:
-        result = _result(member, Run(directory))
-    except SteadyganError as error:
-        return MemberResult(member, "failed", _reason(error))
-    if failed is None or result.finished:
-        return result
-    return replace(result, status="failed", reason=failed)
-
-
-def _result(member: Member, run: Run) -> MemberResult:
-    """What a run directory says of its member."""
-    info = run.info()
-    status, reason = info["status"], info["reason"]
-    if status in FINISHED and not run.files.metrics.exists():
-        status, reason = "interrupted", "killed while it was measured"
-    elif status == "non_finite":
-        status, reason = "failed", f"non_finite: {reason}"
-    elif status == "running":
-        status, reason = "interrupted", "killed"
-    return MemberResult(
-        member, status, reason, info["step"], info["seconds"], tuple(info["metrics"])
-    )
-
-
-def _train(job: _Job, member: Member) -> MemberResult:
-    """Start or resume a member; whatever goes wrong within it is its result."""
-    threads = torch.get_num_threads()
-    try:
-        with job.around(member):
-            return _result(member, _started(job, member))
-    except Exception as error:  # the recipe may run code of the user's, which may raise anything
-        return MemberResult(member, "failed", _reason(error))
-    finally:
-        torch.set_num_threads(threads)  # a recipe may have chosen its own: not for the next one
-
-
-def _started(job: _Job, member: Member) -> Run:
-    directory = job.files.runs / member.name
-    if directory.exists() and _begins_anew(RunFiles(directory)):
-        shutil.rmtree(directory)
-    if directory.exists():
-        try:
-            return _resumed(job, member)
-        except RecipeError:  # code of the user's has changed since: mended, most likely
-            if not job.retry:
-                raise
-            shutil.rmtree(directory)
-    return train(
-        job.data,
-        member.combination.recipe,
-        out=directory,
-        overrides=job.plan.overrides_of(member.combination),
-        seed=member.seed,
-        steps=job.plan.steps,
-        minutes=job.plan.minutes,
-        device=job.device,
-        data_root=job.data_root,
-        observers=job.observers,
-        say=job.say,
-    )
-
-
-def _resumed(job: _Job, member: Member) -> Run:
-    return resume(
-        job.files.runs / member.name,
-        _own(member.combination.recipe),
-        data=job.data,
-        device=None if job.device == "auto" else job.device,
-        data_root=job.data_root,
-        observers=job.observers,
-        say=job.say,
-    )
-
-
-def _begins_anew(files: RunFiles) -> bool:
-    """Whether there is nothing to go on from: half made, or given up for its numbers."""
-    return not files.recipe.exists() or Run(files.root).status == "non_finite"
-
-
-def _own(recipe: str) -> str | None:
-    """The recipe where it may hold classes of the user's own, which a run's files do not."""
-    return None if recipe in PRESETS else recipe
-
-
-def _reason(error: Exception) -> str:
-    kind = "" if isinstance(error, SteadyganError) else f"{type(error).__name__}: "
-    text = " ".join(f"{kind}{error}".split())
-    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"
-
-
 def _drawn_behind(dataset: Dataset) -> np.ndarray | None:
     """Some held-out rows in the user's units; None where the data are images."""
     if len(dataset.codec.shape) == 3:
@@ -503,32 +316,28 @@ def _drawn_behind(dataset: Dataset) -> np.ndarray | None:
     return dataset.codec.decode(dataset.codec.encode(held_out[order[:_FIGURE_REAL]]))
 
 
-def _heading(job: _Job) -> str:
+def _heading(job: Job) -> str:
     return f"{job.data_name}: {_count(job):,} samples each, from the same latent seed"
 
 
-def _count(job: _Job) -> int:
+def _count(job: Job) -> int:
     return _FIGURE_IMAGES if job.real is None else _FIGURE_VECTORS
 
 
-def _panels(job: _Job, results: Results) -> list[Panel]:
+def _panels(job: Job, results: Results) -> list[Panel]:
     """One per row of the table: samples of its first seed that finished, or why there are none."""
     return [_panel(job, row) for row in results.rows]
 
 
-def _panel(job: _Job, row: ResultRow) -> Panel:
+def _panel(job: Job, row: ResultRow) -> Panel:
     recipe, *setting = row.combination.lines
     if not row.finished:
-        return Panel("\n".join([recipe, *setting]), None, _ending(row.results[0]))
+        return Panel("\n".join([recipe, *setting]), None, ending(row.results[0]))
     member = row.finished[0].member
     title = "\n".join([f"{recipe}, seed {member.seed}", *setting])
     try:
-        run = open_run(job.files.runs / member.name, _own(recipe))
+        run = open_run(job.files.runs / member.name, own_recipe(recipe))
         sheet = run.codec.sheet(run.sample(_count(job)), real=job.real)
     except SteadyganError as error:
-        return Panel(title, None, _reason(error))
+        return Panel(title, None, reason_of(error))
     return Panel(title, np.asarray(sheet.convert("RGB")))
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
