@@ -29,6 +29,7 @@ LAYERS = [
     {"recipes"},
     {"run"},
     {"app"},
+    {"comparison"},
     {"cli"},
     {"__init__", "__main__"},
 ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from steadygan.app import resume, train
+    from steadygan.comparison import compare
     from steadygan.data import DataOptions, Dataset, load
     from steadygan.errors import SteadyganError
     from steadygan.interfaces import Samples, SampleSpec
@@ -31,6 +32,7 @@ _HOME = {
     "Samples": "interfaces",
     "SteadyganError": "errors",
     "Term": "penalties",
+    "compare": "comparison",
     "critic_step": "step",
     "generator_step": "step",
     "load": "data",
@@ -49,6 +51,7 @@ __all__ = [
     "Samples",
     "SteadyganError",
     "Term",
+    "compare",
     "critic_step",
     "generator_step",
     "load",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
@@ -498,20 +498,29 @@ def _new_run(out: str | Path | None, dataset: Dataset, recipe: Recipe) -> RunFil
         ) from None
 
 
+def _alone(files: RunFiles) -> AbstractContextManager[None]:
+    """On the run's ``data.json``, which is never rewritten."""
+    return alone(files.data, f"{files.root} is being trained by another process.")
+
+
 @contextmanager
-def _alone(files: RunFiles) -> Iterator[None]:
-    """Two processes that train one run would write over each other. The system gives a lock on the
-    run's ``data.json``, which is never rewritten, back however the process ends."""
+def alone(path: Path, complaint: str) -> Iterator[None]:
+    """Two processes that train one run would write over each other. The system gives a lock on a
+    file, which must never be rewritten, back however the process ends.
+
+    Raises:
+        RunError: another process holds it; with ``complaint``.
+    """
     try:
         import fcntl
     except ImportError:  # not a POSIX system
         yield
         return
-    with files.data.open() as file:
+    with path.open() as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RunError(f"{files.root} is being trained by another process.") from None
+            raise RunError(complaint) from None
         yield
 
 

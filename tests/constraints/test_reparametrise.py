@@ -35,7 +35,7 @@ def test_a_spectrally_normalised_relu_critic_is_1_lipschitz() -> None:
     SpectralNorm().prepare(critic)
     for _ in range(200):
         critic(torch.zeros(2, 4))
-    critic.eval()
+    critic.eval().requires_grad_(False)
     first, second = torch.randn(500, 4), torch.randn(500, 4)
     slopes = (critic(first) - critic(second)).abs() / (first - second).norm(dim=1)
     assert float(slopes.max()) <= 1.0 + 1e-3

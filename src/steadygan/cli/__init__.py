@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from steadygan.cli.compare import compare
 from steadygan.cli.export import export
 from steadygan.cli.info import info
 from steadygan.cli.output import print_lines
@@ -47,7 +48,7 @@ def _front(
     """Train GANs that stay stable, and be told, with evidence, when they do not."""
 
 
-for command in (train, resume, sample, info, export):
+for command in (train, resume, compare, sample, info, export):
     app.command()(command)
 app.add_typer(recipes, name="recipes")
 

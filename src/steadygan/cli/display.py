@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -26,10 +28,12 @@ class Display:
         # Wide where nobody resizes a window: a log line is one line.
         stream = sys.stderr if json else sys.stdout
         self.console: Console = Console(file=stream, highlight=False, soft_wrap=True)
+        self._begin()
+
+    def _begin(self) -> None:
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._first: tuple[int, float, float] | None = None  # step, seconds, progress
-        self._numbers = ""
         self._coverage = ""
         self._said = 0.0
 
@@ -52,6 +56,13 @@ class Display:
         trace: TracebackType | None,
     ) -> None:
         self._stop()
+
+    @contextmanager
+    def one_of_several(self) -> Iterator[None]:
+        """A bar of its own for one of several runs, stopped however the run ends."""
+        self._begin()
+        with self:
+            yield
 
     def say(self, line: str) -> None:
         """Print a line, above the progress bar where there is one."""
