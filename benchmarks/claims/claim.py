@@ -35,6 +35,18 @@ class Verdict:
     holds: bool
 
 
+def say(line: str) -> None:
+    """Progress, apart from the result."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def keep_figure(name: str, which: str, path: Path) -> None:
+    """Keep a figure that a comparison drew, as ``NAME-WHICH.png``."""
+    kept = report.RESULTS / "claims" / f"{name}-{which}.png"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_bytes(path.read_bytes())
+
+
 def write(
     name: str,
     title: str,
