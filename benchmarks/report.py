@@ -15,16 +15,19 @@ RESULTS = Path(__file__).parent / "results"
 
 def write(name: str, title: str, rows: Sequence[Sequence[str]], notes: Sequence[str]) -> None:
     """Write a table (its first row the header) to ``results/NAME.md`` and print it."""
-    head, *body = rows
-    table = [head, ["---"] * len(head), *body]
     lines = [f"# {title}", "", *(f"- {line}" for line in origin(name)), ""]
-    lines += [f"| {' | '.join(row)} |" for row in table]
-    lines += ["", *notes]
+    lines += [*table(rows), "", *notes]
     text = "\n".join(lines).rstrip() + "\n"
     path = RESULTS / f"{name}.md"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     print(text)
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a Markdown table, its first row the header."""
+    head, *body = rows
+    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *body)]
 
 
 def origin(name: str) -> list[str]:
