@@ -54,8 +54,8 @@ def main(folder: Path) -> None:
             "",
             *report.table(tables[1]),
             "",
-            f"Budget: {SECONDS:.0f} s of training each on one thread of two busy cores, seed 0; far "
-            "from what most presets ask for, and no ranking. Python warnings are errors here. "
+            f"Budget: {SECONDS:.0f} s of training each on one thread of two busy cores, seed 0; "
+            "far from what most presets ask for, and no ranking. Python warnings are errors here. "
             f"Notes that the runs made: {'; '.join(notes) or 'none'}.",
             "",
             *(f"![samples on {data}](presets-{data}.png)" for data in METRICS),

@@ -79,8 +79,8 @@ def main(folder: Path) -> None:
         [
             "Budgets are seconds of training on one of two busy cores, so that steps differ "
             "between methods and runs: not comparable with the published overnight trainings. "
-            "A mode is found where one of 10,000 samples lies within 3σ of it; of stacks 26,000 samples are "
-            "read. Stacked-MNIST is trained with one seed, DCGAN of width 32.",
+            "A mode is found where one of 10,000 samples lies within 3σ of it; of stacks 26,000 "
+            "samples are read. Stacked-MNIST is trained with one seed, DCGAN of width 32.",
             "",
             *(f"![samples on {data}](modes_found-{data}.png)" for data in SECONDS),
         ],
