@@ -14,6 +14,7 @@ from steadygan.errors import RecipeError
 from steadygan.interfaces import SampleSpec
 from steadygan.networks import Custom
 from steadygan.record import Row
+from steadygan.training import Status, Stop, load_tensors
 
 
 def my_generator(spec: SampleSpec, latent_dim: int) -> nn.Module:
@@ -68,3 +69,100 @@ def test_the_generator_can_be_taken_along(tmp_path: Path) -> None:
     generator = run.generator()
     assert not generator.training
     assert generator(torch.zeros(2, 2)).shape == (2, 2)
+
+
+TINY = ["architecture=MLP(hidden=(8,))", "training.batch_size=16", "training.threads=1"]
+
+
+@pytest.mark.parametrize("recipe", ["cgan", "acgan", "projection"])
+def test_a_conditional_run_samples_the_label_asked_for(recipe: str, tmp_path: Path) -> None:
+    conditioning = {"cgan": "concatenation", "acgan": "auxiliary"}.get(recipe, "projection")
+    network = f"architecture=MLP(hidden=(8,), conditioning={conditioning})"
+    run = steadygan.train(
+        "8-ring", recipe, out=tmp_path / "run", steps=3, overrides=[*TINY, network]
+    )
+    assert any(each["name"] == "label accuracy" for each in run.metrics)
+    first, again, other = (run.sample(5, seed=1, label=label) for label in (3, "3", 4))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert run.sample(6).shape == (6, 2)
+    with pytest.raises(steadygan.SteadyganError, match="no class '8'"):
+        run.sample(1, label=8)
+
+
+def test_labels_are_asked_for_where_there_are_none(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="data has no labels"):
+        steadygan.train("swiss-roll", "cgan", out=tmp_path / "a", steps=2)
+    run = steadygan.train("8-ring", out=tmp_path / "b", steps=2, overrides=TINY)
+    with pytest.raises(steadygan.SteadyganError, match="without labels"):
+        run.sample(1, label="3")
+
+
+STABILISED = {
+    "input": "InstanceNoise(0.1)",
+    "latent": "LatentNoise(0.5)",
+    "packing": "Packing(4)",
+    "parameters": "HistoricalAveraging(0.1)",
+    "critic": "HistoricalCritic(0.9)",
+    "features": "FeatureMatching()",
+    "several": "InstanceNoise(0.1), Packing(2), HistoricalAveraging(0.1), HistoricalCritic(none)",
+}
+
+
+@pytest.mark.parametrize("stabiliser", STABILISED.values(), ids=list(STABILISED))
+def test_every_stabiliser_changes_the_run_is_recorded_and_resumes_bit_by_bit(
+    stabiliser: str, tmp_path: Path
+) -> None:
+    def weights(run: steadygan.Run) -> torch.Tensor:
+        return torch.cat([p.flatten() for p in run.generator().parameters()])
+
+    options = [*TINY, "objective=RelativisticPairing()", "training.record_every=1"]
+    stabilised = [*options, f"stabiliser={stabiliser}"]
+    plain = steadygan.train("8-ring", out=tmp_path / "plain", steps=6, overrides=options)
+    whole = steadygan.train("8-ring", out=tmp_path / "whole", steps=6, overrides=stabilised)
+    assert not torch.equal(weights(plain), weights(whole))
+    part = steadygan.train(
+        "8-ring",
+        out=tmp_path / "part",
+        steps=6,
+        overrides=stabilised,
+        observers=[lambda row: Stop(Status.INTERRUPTED, "SIGINT") if row.step == 3 else None],
+    )
+    assert part.status == "interrupted"
+    resumed = steadygan.resume(part)
+    assert torch.equal(weights(resumed), weights(whole))
+    terms = {name for name in whole.history.names() if ".terms." in name}
+    for name in ("historical_averaging", "feature_matching"):
+        assert any(term.endswith(name) for term in terms) == (
+            name.replace("_", "") in stabiliser.lower()
+        )
+
+
+def test_the_critic_of_packs_is_wider_and_the_generator_is_not(tmp_path: Path) -> None:
+    run = steadygan.train("8-ring", "pacgan", out=tmp_path / "run", steps=2, overrides=TINY)
+    weights, _ = run.weights()
+    assert weights["body.2.weight"].shape == (2, 8)
+    checkpoint = sorted(run.files.checkpoints.glob("step-*.safetensors"))[-1]
+    tensors, _ = load_tensors(checkpoint)
+    assert tensors["networks.critic.body.0.weight"].shape == (8, 4)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["stabiliser=Packing(3)"], "packs of 3 do not divide"),
+        (["stabiliser=Packing()", "conditional=true"], "packing and labels"),
+        (["stabiliser=InstanceNoise(), InstanceNoise()"], "are called 'instance_noise'"),
+        (["auxiliary=AuxiliaryClassifier()"], "conditional=true"),
+        (["extragradient=true", "n_critic=2"], "n_critic=1"),
+        (["stabiliser=DifferentiableAugmentation()"], "for images"),
+        (["conditional=true", "auxiliary=AuxiliaryClassifier()"], "no logits"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_in_one_line(
+    options: list[str], complaint: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(steadygan.SteadyganError, match=complaint):
+        steadygan.train("8-ring", "nsgan", out=out, steps=2, overrides=[*TINY, *options])
+    assert not out.exists()  # nothing was written

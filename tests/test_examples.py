@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import re
@@ -13,7 +14,7 @@ from types import ModuleType
 import pytest
 
 from steadygan.cli import main
-from steadygan.conformance import check_objective, check_penalty
+from steadygan.conformance import check_objective, check_penalty, check_stabiliser
 from steadygan.interfaces import Objective, Penalty
 
 ROOT = Path(__file__).parent.parent
@@ -40,11 +41,23 @@ def test_the_manual_loop_runs_and_is_short() -> None:
 
 def test_own_classes_conform() -> None:
     own = load("own_recipe")
-    objective, penalty = own.NonSaturating(), own.RealGradient()
+    objective, penalty = own.Energy(), own.Midpoints()
     assert isinstance(objective, Objective)
     assert isinstance(penalty, Penalty)
     check_objective(objective)
     check_penalty(penalty)
+    check_stabiliser(own.Fade())
+
+
+def test_each_own_piece_takes_under_20_lines() -> None:
+    tree = ast.parse((EXAMPLES / "own_recipe.py").read_text())
+    pieces = {
+        node.name: (node.end_lineno or 0) - node.lineno + 1
+        for node in tree.body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+    }
+    assert {"Energy", "Midpoints", "Fade", "generator", "critic"} <= set(pieces)
+    assert max(pieces.values()) < 20
 
 
 def test_an_own_recipe_trains_resumes_and_samples(
@@ -54,7 +67,7 @@ def test_an_own_recipe_trains_resumes_and_samples(
     out = str(tmp_path / "run")
     assert main(["train", "digits", *recipe, "--steps", "20", "--out", out]) == 0
     written = json.loads((tmp_path / "run" / "recipe.json").read_text())
-    assert written["objective"]["class"] == "own_recipe:NonSaturating"
+    assert written["objective"]["class"] == "own_recipe:Energy"
     assert main(["resume", out, "--steps", "30"]) == 2
     assert "--recipe" in capsys.readouterr().err
     assert main(["resume", out, "--steps", "30", *recipe]) == 0

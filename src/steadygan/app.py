@@ -57,6 +57,7 @@ DataSource: TypeAlias = Any  # a name, a path, an array, a tensor or a Dataset
 Say: TypeAlias = Callable[[str], None]
 
 _PROBE_SAMPLES = 1_000  # that the probes are computed on, at most
+_REHEARSAL = 4  # samples (packs, where the critic judges those) of the trial before training
 _SHEET_IMAGES = 100
 _SHEET_VECTORS = 2_000
 
@@ -112,6 +113,7 @@ def train(
     resolved = _with_threads(resolved)
     for note in dataset.notes:
         say(note)
+    _rehearse(resolved, dataset, chosen_device)
     state = _new_state(resolved, dataset, chosen_device)
     recipe_json, data_json = to_json(resolved), data_to_json(dataset, _source(data))
     files = _new_run(out, dataset, resolved)  # nothing above writes, nothing below refuses
@@ -377,6 +379,31 @@ def _new_state(recipe: Recipe, dataset: Dataset, device: torch.device) -> Traini
         averages=_updates(recipe).averages(networks),
         sampler=Sampler(len(dataset.train), seed=0),
     )
+
+
+def _rehearse(recipe: Recipe, dataset: Dataset, device: torch.device) -> None:
+    """One step of a state that is thrown away, on a few samples: what does not go together is said
+    before anything is written.
+
+    Raises:
+        SteadyganError: whatever the recipe's pieces, ours or the user's, say or raise.
+    """
+    state = _new_state(recipe, dataset, device)
+    packs = recipe.training.accumulation * (1 if recipe.packing is None else recipe.packing.size)
+    batch = min(_REHEARSAL * packs, recipe.training.batch_size)
+    updates = replace(_updates(recipe), batch_size=batch, n_critic=1, burst=None)
+    chosen = torch.arange(batch) % len(dataset.train)
+    y = None if dataset.train.y is None else dataset.train.y[chosen]
+    few = _on_device(Samples(dataset.train.x[chosen], y), recipe, state)
+    try:
+        updates(state, lambda: dataset.encode(few), 0.0)
+    except SteadyganError:
+        raise
+    except Exception as error:  # whatever a piece of the user's raises
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise RecipeError(
+            f"the recipe {recipe.name} fails in its first step ({reason})."
+        ) from error
 
 
 def _measure(

@@ -39,6 +39,19 @@ RUNS: dict[str, tuple[str, str, int, list[str]]] = {
         ["architecture.width=8", "training.batch_size=16", "training.accumulation=2"],
     ),
     "digits": ("digits", "digits", 10, ["training.clip_gradient_norm=1.0"]),
+    "r3gan on points": ("25-grid", "r3gan", 6, ["training.batch_size=32"]),
+    "acgan": ("digits", "acgan", 4, ["architecture.width=8", "training.batch_size=16"]),
+    "projection": ("digits", "projection", 3, ["architecture.width=8", "training.batch_size=16"]),
+    "stabilisers": (
+        "digits", "nsgan", 4,
+        ["architecture.width=8", "training.batch_size=16", "stabiliser=InstanceNoise(0.1), "
+         "DifferentiableAugmentation(), Packing(2), LatentNoise(0.3), HistoricalAveraging(0.1), "
+         "HistoricalCritic(0.9), FeatureMatching(1.0, 1.0)", "penalty=Term(DRAGAN(), 1.0, 2)"],
+    ),
+    "extragradient": (
+        "25-grid", "nsgan", 4,
+        ["extragradient=true", "generator_optimiser=OptimisticAdam()", "training.batch_size=32"],
+    ),
 }  # fmt: skip
 
 
