@@ -16,7 +16,11 @@ import pytest
 from steadygan.cli import main
 from steadygan.conformance import check_objective, check_penalty, check_stabiliser
 from steadygan.interfaces import Objective, Penalty
+from steadygan.recipes import PRESETS, Recipe, override
+from steadygan.recipes.components import KINDS
 
+# Described in usage.md, or on the page as settings.
+NOT_METHODS = {"Linear", "Exponential", "SGD", "RMSProp", "Adam", "AdamW"}
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 
@@ -89,3 +93,18 @@ def test_the_snippets_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.Monk
     scope: dict[str, object] = {}
     exec(first.replace("steps=2000", "steps=20"), scope)
     assert getattr(scope["images"], "shape", None) == (16, 8, 8, 1)
+
+
+def test_the_page_of_methods_names_every_method_and_its_settings_parse() -> None:
+    page = (ROOT / "docs" / "methods.md").read_text()
+    for name in {each.__name__ for kind in KINDS.values() for each in kind} - NOT_METHODS:
+        assert f"{name}" in page, name
+    for name in set(PRESETS) - {"digits", "wgan-gp-resnet"}:
+        assert f"`{name}`" in page, name
+    settings = re.findall(r'([a-z_.]+)="([^"]+)"', page.replace("…", "critic_optimiser."))
+    assert len(settings) > 8
+    for path, value in settings:
+        changes = ["n_critic=1", f"{path.replace('..', '.')}={value}"]
+        if path == "auxiliary":
+            changes.insert(0, "conditional=true")
+        override(Recipe(), changes)

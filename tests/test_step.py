@@ -8,10 +8,14 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, softplus
 
-from steadygan.interfaces import Samples
-from steadygan.objectives import Wasserstein
+from steadygan.errors import NetworkError
+from steadygan.interfaces import Samples, SampleSpec
+from steadygan.networks import MLP
+from steadygan.objectives import AuxiliaryClassifier, Hinge, RelativisticPairing, Wasserstein
 from steadygan.penalties import Term, TwoSided
+from steadygan.stabilisers import Packing
 from steadygan.step import apply_update, critic_step, generator_step, has_batch_norm
 
 SHAPES = {"mlp": (6,), "conv": (2, 8, 8)}
@@ -369,3 +373,138 @@ def test_what_does_not_fit_is_an_error() -> None:
         critic_step(
             nn.Linear(6, 2), optimiser, Wasserstein(), torch.ones(4, 6), torch.ones(4, 6), rng=rng
         )
+
+
+def conditional_batches() -> tuple[Samples, Samples]:
+    real, fake = batches((6,))
+    y = torch.arange(8) % 3
+    return Samples(real, y), Samples(fake, y.flip(0))
+
+
+def test_an_auxiliary_classifier_adds_its_cross_entropy_to_both_losses() -> None:
+    torch.manual_seed(0)
+    spec = SampleSpec((6,), None, 3)
+    networks = MLP(hidden=(8,), conditioning="auxiliary").build(spec, 4)
+    generator, critic = networks["generator"].double(), networks["critic"].double()
+    real, fake = conditional_batches()
+    record = critic_step(
+        critic,
+        GradientOnly(critic.parameters()),
+        Hinge(),
+        real,
+        fake,
+        rng=torch.Generator(),
+        penalties=[Term(TwoSided())],
+        auxiliary=AuxiliaryClassifier(weight=2.0),
+    )
+    assert set(record.terms) == {"hinge", "gradient_penalty", "auxiliary_classifier"}
+    with torch.no_grad():
+        of_real, of_fake = critic(real.x, real.y).logits, critic(fake.x, fake.y).logits
+        expected = 2.0 * (cross_entropy(of_real, real.y) + cross_entropy(of_fake, fake.y))
+    assert float(record.terms["auxiliary_classifier"]) == pytest.approx(float(expected))
+    z = torch.randn(8, 4, dtype=torch.float64)
+    record = generator_step(
+        generator,
+        critic,
+        GradientOnly(generator.parameters()),
+        Hinge(),
+        z,
+        real=real,
+        auxiliary=AuxiliaryClassifier(generator_weight=0.5),
+    )
+    with torch.no_grad():
+        logits = critic(generator(z, real.y), real.y).logits
+    expected = 0.5 * cross_entropy(logits, real.y)
+    assert float(record.terms["auxiliary_classifier"]) == pytest.approx(float(expected))
+
+
+def test_an_auxiliary_classifier_needs_logits_and_labels() -> None:
+    critic = make_critic("mlp", "silu", False)
+    real, fake = batches((6,))
+    step = {"rng": torch.Generator(), "auxiliary": AuxiliaryClassifier()}
+    with pytest.raises(NetworkError, match="no logits"):
+        critic_step(critic, GradientOnly(critic.parameters()), Hinge(), real, fake, **step)
+    judge = MLP(hidden=(8,), conditioning="auxiliary").build(SampleSpec((6,), None, 3), 4)["critic"]
+    judge = judge.double()
+    with pytest.raises(ValueError, match="labelled samples"):
+        critic_step(judge, GradientOnly(judge.parameters()), Hinge(), real, fake, **step)
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_a_view_is_what_the_critic_sees_of_every_batch(accumulation: int) -> None:
+    critic = make_critic("mlp", "silu", False)
+    generator = nn.Linear(3, 6).double()
+    real, fake = batches((6,))
+    seen: list[Tensor] = []
+
+    def doubled(samples: Samples) -> Samples:
+        seen.append(samples.x)
+        return Samples(2.0 * samples.x, samples.y)
+
+    record = critic_step(
+        critic, GradientOnly(critic.parameters()), Wasserstein(), real, fake,
+        rng=torch.Generator().manual_seed(1), penalties=[Term(TwoSided())], view=doubled,
+        accumulation=accumulation,
+    )  # fmt: skip
+    twice = critic_step(
+        critic, GradientOnly(critic.parameters()), Wasserstein(), 2.0 * real, 2.0 * fake,
+        rng=torch.Generator().manual_seed(1), penalties=[Term(TwoSided())],
+        accumulation=accumulation,
+    )  # fmt: skip
+    assert {n: float(v) for n, v in record.terms.items()} == pytest.approx(
+        {n: float(v) for n, v in twice.terms.items()}
+    )
+    z = torch.randn(8, 3, dtype=torch.float64)
+    record = generator_step(
+        generator, critic, GradientOnly(generator.parameters()), RelativisticPairing(), z,
+        real=real, view=doubled, accumulation=accumulation,
+    )  # fmt: skip
+    with torch.no_grad():
+        expected = softplus(critic(2.0 * real) - critic(2.0 * generator(z))).mean()
+    assert float(record.loss) == pytest.approx(float(expected))
+    assert generator.weight.grad is not None
+    assert bool(generator.weight.grad.any())
+
+
+def test_packs_are_penalised_as_one_sample_each() -> None:
+    critic = nn.Linear(12, 1).double()
+    real, fake = batches((6,))
+    packing = Packing(2)
+    record = critic_step(
+        critic, GradientOnly(critic.parameters()), Wasserstein(), real, fake,
+        rng=torch.Generator().manual_seed(1), penalties=[Term(TwoSided(), 1.0)],
+        view=lambda s: packing.view(s, rng=torch.Generator(), progress=0.0),
+    )  # fmt: skip
+    norm = critic.weight.detach().norm()
+    assert float(record.terms["gradient_penalty"]) == pytest.approx(float((norm - 1) ** 2))
+    expected = critic(fake.reshape(4, 12)).mean() - critic(real.reshape(4, 12)).mean()
+    assert float(record.terms["wasserstein"]) == pytest.approx(float(expected.detach()))
+
+
+@pytest.mark.parametrize("accumulation", [1, 4])
+def test_terms_on_parameters_and_batches_enter_once(accumulation: int) -> None:
+    critic = make_critic("mlp", "silu", False)
+    generator = nn.Linear(3, 6).double()
+    real, fake = batches((6,))
+
+    def size() -> Tensor:
+        return torch.stack([p.square().sum() for p in critic.parameters()]).sum()
+
+    record = critic_step(
+        critic, GradientOnly(critic.parameters()), Wasserstein(), real, fake,
+        rng=torch.Generator(), parameter_terms={"size": size}, accumulation=accumulation,
+    )  # fmt: skip
+    assert float(record.terms["size"]) == pytest.approx(float(size().detach()))
+    record = generator_step(
+        generator, critic, GradientOnly(generator.parameters()), Wasserstein(),
+        torch.randn(8, 3, dtype=torch.float64), real=real, accumulation=accumulation,
+        batch_terms={"mean": lambda real, fake: (real.x.mean() - fake.x.mean()).square()},
+        objective_weight=0.0,
+    )  # fmt: skip
+    assert float(record.terms["wasserstein"]) == 0.0
+    assert float(record.loss) == float(record.terms["mean"]) > 0
+    with pytest.raises(ValueError, match="pass real"):
+        generator_step(
+            generator, critic, GradientOnly(generator.parameters()), Wasserstein(),
+            torch.randn(8, 3, dtype=torch.float64), batch_terms={"mean": lambda r, f: f.x.mean()},
+        )  # fmt: skip

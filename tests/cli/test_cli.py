@@ -161,6 +161,36 @@ def test_export_as_onnx_gives_the_same_samples(run: Path, tmp_path: Path) -> Non
     assert np.abs(samples - expected).max() < 1e-5
 
 
+def test_a_conditional_run_is_sampled_and_exported_by_label(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    options = ["--steps", "5", "--set", "architecture.width=4", "--set", "training.batch_size=16"]
+    assert main(["train", "digits", "--recipe", "acgan", "--out", str(out), *options]) == 0
+    assert "label accuracy" in capsys.readouterr().out
+    for name, label in (("a", ["--label", "3"]), ("b", ["--label", "4"]), ("c", [])):
+        path = str(tmp_path / f"{name}.npy")
+        assert main(["sample", str(out), "-n", "7", "-o", path, *label]) == 0
+    arrays = [np.load(tmp_path / f"{name}.npy") for name in "abc"]
+    assert all(array.shape == arrays[0].shape for array in arrays)
+    assert not np.array_equal(arrays[0], arrays[1])
+    assert main(["sample", str(out), "--label", "12"]) == 2
+    assert "no class '12'" in capsys.readouterr().err
+    pytest.importorskip("onnxscript", reason="the extra onnx is not installed")
+    runtime = pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+    import torch
+
+    from steadygan.run import Run
+
+    path = str(tmp_path / "onnx.onnx")
+    assert main(["export", str(out), "-o", path]) == 0
+    latent, labels = torch.randn(5, 110), torch.tensor([0, 9, 3, 3, 1])
+    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (samples,) = session.run(None, {"latent": latent.numpy(), "label": labels.numpy()})
+    expected = Run(out).generator()(latent, labels).numpy()
+    assert np.abs(samples - expected).max() < 1e-5
+
+
 def test_a_finished_run_goes_on_to_a_new_budget(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -113,15 +113,24 @@ class Display:
 
 
 def _numbers(row: Row) -> str:
-    """The few numbers that matter: the critic's estimate, and its slope where a penalty tells."""
+    """The few numbers that matter: the critic's estimate, or, where its loss is none, both losses;
+    and its slope where a penalty tells."""
     parts = []
     estimate = row.values.get("critic.terms.wasserstein")
     if estimate is not None:
         parts.append(f"estimate {-estimate:.3g}")
-    parts += [
-        f"slope {value:.2f}"
+    else:
+        losses = {name: row.values.get(f"{name}.loss") for name in ("critic", "generator")}
+        parts += [f"{name} {loss:.3g}" for name, loss in losses.items() if loss is not None]
+    prefix, suffix = "critic.input_gradient_norms.", ".mean"
+    slopes = {
+        name.removeprefix(prefix).removesuffix(suffix): value
         for name, value in row.values.items()
-        if name.startswith("critic.input_gradient_norms.") and name.endswith(".mean")
+        if name.startswith(prefix) and name.endswith(suffix)
+    }
+    parts += [
+        f"slope {value:.2f}" if len(slopes) == 1 else f"slope {name} {value:.2f}"
+        for name, value in slopes.items()
     ]
     return "".join(f" · {part}" for part in parts)
 
