@@ -40,8 +40,7 @@ def main(folder: Path) -> None:
             overrides=["training.threads=1"],
             say=lambda line: _keep(line, said),
         )
-        figure = report.RESULTS / f"presets-{data}.png"
-        figure.write_bytes((done.directory / "figure.png").read_bytes())
+        report.keep_picture(done.directory / "figure.png", f"presets-{data}")
         tables.append([["recipe", "status", "steps", *metrics]])
         tables[-1] += [_row(row, metrics) for row in done.results.rows]
     notes = list(dict.fromkeys(line for line in said if line.startswith("note:")))

@@ -30,6 +30,17 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *body)]
 
 
+def keep_picture(source: Path, name: str, width: int = 1_100) -> None:
+    """Keep a figure that a run drew as ``results/NAME.png``, in a size for a page."""
+    from PIL import Image
+
+    picture = Image.open(source).convert("RGB")
+    picture.thumbnail((width, 10 * width))
+    path = RESULTS / f"{name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.quantize(64).save(path, optimize=True)
+
+
 def origin(name: str) -> list[str]:
     import torch
 
@@ -37,7 +48,7 @@ def origin(name: str) -> list[str]:
     # The results that other benchmarks have just written are no change of the code.
     if _git("status", "--porcelain", "--", ".", ":!benchmarks/results"):
         commit += ", with changes that are not committed"
-    arguments = " ".join(sys.argv[1:])
+    arguments = " ".join("FOLDER" if "/" in each else each for each in sys.argv[1:])
     return [
         f"command: `python benchmarks/{name}.py{' ' if arguments else ''}{arguments}`",
         f"commit: {commit}",

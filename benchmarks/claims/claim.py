@@ -40,9 +40,7 @@ def say(line: str) -> None:
 
 def keep_figure(name: str, which: str, path: Path) -> None:
     """Keep a figure that a comparison drew, as ``NAME-WHICH.png``."""
-    kept = report.RESULTS / "claims" / f"{name}-{which}.png"
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_bytes(path.read_bytes())
+    report.keep_picture(path, f"claims/{name}-{which}")
 
 
 def write(

@@ -167,8 +167,9 @@ def main() -> None:
         ],
         [
             f"{LAYERS} hidden layers of {UNITS} ReLU units, He initialisation, {STEPS:,} updates "
-            f"of batch {BATCH}; RMSProp 5e-5 where weights are clipped, Adam 1e-4 under the penalty. "
-            "The column before says how many weights the clipping of the initial ones puts there.",
+            f"of batch {BATCH}; RMSProp 5e-5 where weights are clipped, Adam 1e-4 under the "
+            "penalty. The column before says how many weights the clipping of the initial ones "
+            "puts there.",
         ],
         figure=_figure({name: runs[0] for name, runs in found.items()}),
     )
