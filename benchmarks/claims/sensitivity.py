@@ -18,7 +18,7 @@ import claim
 from steadygan import compare
 
 # Written down before the runs.
-SEEDS, STEPS = 2, 4_000
+SEEDS, STEPS = 2, 2_000
 COMMON = ["training.threads=1", "architecture=MLP(hidden=(128, 128), activation=leaky_relu)"]
 WITHIN = 0.5  # neighbours of a recommended value keep this share of its mean coverage
 
