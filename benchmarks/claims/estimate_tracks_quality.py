@@ -3,10 +3,18 @@
 Source: Arjovsky et al. 2017, figures 3 and 4; Gulrajani et al. 2017, section 5.3. There quality was
 looked at; here it is the exact earth mover's distance between samples (POT), over training, and the
 measure is Spearman's rank correlation with it.
+
+The papers ask for a critic trained to its optimum. Two estimates are therefore judged: that of the
+critic as it is in training, and that of a copy which first gets REFINED more updates against the
+generator held still. A first run, with Adam 5e-4 for both networks and five critic updates, had
+only the first: its generator outran the critic, and the correlations were −0.01 and 0.24 (wgan-gp), 0.06
+and 0.09 (wgan), −0.84 and −0.31 (minimax) on 8-ring and swiss-roll.
 """
 
 from __future__ import annotations
 
+import copy
+import math
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +23,7 @@ import claim
 import ot
 import torch
 from scipy.stats import spearmanr
-from torch import Tensor
+from torch import Tensor, nn
 
 from steadygan.constraints import WeightClipping
 from steadygan.data.points import ring, swiss_roll
@@ -35,8 +43,9 @@ from steadygan.training import (
 # Written down before the runs.
 TRACKS = 0.8  # Spearman's correlation with the exact distance, median over seeds, on both data sets
 SEEDS = (0, 1, 2)
-STEPS, MOMENTS, WARM_UP = 1_500, 24, 200
+STEPS, MOMENTS, WARM_UP, REFINED = 600, 16, 200, 200
 COMPARED = 1_000  # samples of each side that distances are taken between
+CRITICS = ("as_is", "refined")
 DATA: dict[str, Callable[..., Tensor]] = {"8-ring": ring, "swiss-roll": swiss_roll}
 
 LATENT, BATCH = 2, 128
@@ -44,16 +53,20 @@ LATENT, BATCH = 2, 128
 
 @dataclass(frozen=True)
 class Method:
-    """An objective with what holds its critic. Adam's 5e-4 instead of 1e-4 shows more of a training
-    in as many steps."""
+    """An objective with what holds its critic, which has ten times the generator's learning rate
+    and ten updates per step where it is to stay near its optimum."""
 
     updates: AlternatingUpdates
     js: bool = False  # the estimate is log 2 − loss / 2, of the Jensen-Shannon divergence
 
 
 def method(**settings: object) -> AlternatingUpdates:
-    adam = Adam(lr=5e-4, beta1=0.5, beta2=0.9)
-    common = {"objective": Wasserstein(), "critic_optimiser": adam, "generator_optimiser": adam}
+    common = {
+        "objective": Wasserstein(),
+        "critic_optimiser": Adam(lr=1e-3, beta1=0.0, beta2=0.9),
+        "generator_optimiser": Adam(lr=1e-4, beta1=0.0, beta2=0.9),
+        "n_critic": 10,
+    }
     return AlternatingUpdates(**{**common, "latent_dim": LATENT, "batch_size": BATCH, **settings})  # type: ignore[arg-type]
 
 
@@ -62,20 +75,30 @@ METHODS = {
     "wgan": Method(
         method(
             constraints=(WeightClipping(0.01),),
-            critic_optimiser=RMSProp(5e-5),
+            critic_optimiser=RMSProp(5e-4),
             generator_optimiser=RMSProp(5e-5),
         )
     ),
-    "minimax": Method(method(objective=Minimax(), n_critic=1), js=True),
+    "minimax": Method(
+        method(
+            objective=Minimax(),
+            critic_optimiser=Adam(lr=2e-4, beta1=0.5, beta2=0.999),
+            generator_optimiser=Adam(lr=2e-4, beta1=0.5, beta2=0.999),
+            n_critic=1,
+        ),
+        js=True,
+    ),
 }
 
 
 @dataclass(frozen=True)
 class Moment:
-    """At one step: the critic's estimate, its mean slope at interpolates, the exact distance."""
+    """At one step: the critic's estimate as it is, that of a refined copy and the copy's mean slope
+    at interpolates, and the exact distance."""
 
     step: int
-    estimate: float
+    as_is: float
+    refined: float
     slope: float
     distance: float
 
@@ -111,25 +134,60 @@ def train(how: Method, draw: Callable[..., Tensor], seed: int) -> list[Moment]:
     for step in range(1, STEPS + 1):
         updates(state, next_real, step / STEPS)
         if step in moments:
-            found.append(measure(how, state, draw, step))
+            found.append(measure(how, state, draw, next_real))
     return found
 
 
-def measure(how: Method, state: TrainingState, draw: Callable[..., Tensor], step: int) -> Moment:
+def measure(
+    how: Method,
+    state: TrainingState,
+    draw: Callable[..., Tensor],
+    next_real: Callable[[], Samples],
+) -> Moment:
     """On fresh samples; the exact distance by optimal transport with Euclidean cost."""
+    step = state.updates["generator"]
     rng = torch.Generator().manual_seed(step)
-    generator, critic = state.networks["generator"], state.networks["critic"]
     real = draw(COMPARED, seed=1_000_000 + step)
     with torch.no_grad():
-        fake = generator(draw_latent(COMPARED, LATENT, rng))
-        real_scores, fake_scores = critic(real), critic(fake)
+        fake = state.networks["generator"](draw_latent(COMPARED, LATENT, rng))
+    as_is = estimate(how, state.networks["critic"], real, fake)
+    critic = refined(how, state, next_real)
     points = interpolates(real, fake, rng=rng).requires_grad_()
     slopes = gradient_norms(input_gradients(critic(points), points, create_graph=False))
-    estimate = float((real_scores - fake_scores).mean())
+    return Moment(
+        step,
+        as_is,
+        estimate(how, critic, real, fake),
+        float(slopes.mean()),
+        distance(real, fake),
+    )
+
+
+def refined(how: Method, state: TrainingState, next_real: Callable[[], Samples]) -> nn.Module:
+    """A copy of the critic after more updates against the generator as it stands."""
+    networks = copy.deepcopy(state.networks)
+    settings = how.updates.critic_optimiser
+    ahead = TrainingState(
+        seed=state.step,
+        device=state.device,
+        networks=networks,
+        optimisers={"critic": settings.build(networks["critic"].parameters())},
+        averages={},
+        sampler=Sampler(1, seed=0),
+    )
+    for _ in range(REFINED):
+        how.updates.update_critic(ahead, next_real(), 0.0)
+    return networks["critic"]
+
+
+@torch.no_grad()
+def estimate(how: Method, critic: nn.Module, real: Tensor, fake: Tensor) -> float:
+    """Mean D(real) − mean D(fake); for minimax log 2 − loss / 2."""
+    real_scores, fake_scores = critic(real), critic(fake)
     if how.js:
         loss = how.updates.objective.critic_loss(real_scores, fake_scores).mean()
-        estimate = float(torch.log(torch.tensor(2.0)) - loss / 2)
-    return Moment(step, estimate, float(slopes.mean()), distance(real, fake))
+        return float(math.log(2.0) - loss / 2)
+    return float((real_scores - fake_scores).mean())
 
 
 def distance(first: Tensor, second: Tensor) -> float:
@@ -140,10 +198,10 @@ def distance(first: Tensor, second: Tensor) -> float:
 
 def main() -> None:
     rows = [[
-        "data", "method", "Spearman by seed", "median", "estimate / distance, last",
+        "data", "method", "critic", "Spearman by seed", "median", "estimate / distance, median",
         "the same / slope", "distance, first → last",
     ]]  # fmt: skip
-    medians: dict[tuple[str, str], float] = {}
+    medians: dict[tuple[str, str, str], float] = {}
     drawn: dict[tuple[str, str], list[Moment]] = {}
     floors = {
         name: distance(draw(COMPARED, seed=1), draw(COMPARED, seed=2))
@@ -155,37 +213,47 @@ def main() -> None:
             for seed in SEEDS:
                 claim.say(f"{data}, {name}, seed {seed}")
                 runs.append(train(how, draw, seed))
-            correlations = [
-                float(spearmanr([m.estimate for m in run], [m.distance for m in run]).statistic)
-                for run in runs
-            ]
-            medians[data, name] = statistics.median(correlations)
             drawn[data, name] = runs[0]
-            ends = [run[-1] for run in runs]
-            raw = statistics.median(m.estimate / m.distance for m in ends)
-            divided = statistics.median(m.estimate / m.slope / m.distance for m in ends)
-            rows.append([
-                data, name, ", ".join(f"{each:.2f}" for each in correlations),
-                f"{medians[data, name]:.2f}", "–" if how.js else f"{raw:.3g}",
-                "–" if how.js else f"{divided:.3g}",
-                f"{runs[0][0].distance:.3f} → {statistics.median(m.distance for m in ends):.3f}",
-            ])  # fmt: skip
+            ends = statistics.median(run[-1].distance for run in runs)
+            for critic in CRITICS:
+                correlations = [
+                    float(spearmanr(*zip(*pairs(run, critic), strict=True)).statistic)
+                    for run in runs
+                ]
+                medians[data, name, critic] = statistics.median(correlations)
+                ratios = [e / d for run in runs for e, d in pairs(run, critic)]
+                slopes = [m.slope for run in runs for m in run]
+                divided = [ratio / slope for ratio, slope in zip(ratios, slopes, strict=True)]
+                distances = critic == "refined" and not how.js
+                rows.append([
+                    data, name, critic.replace("_", " "),
+                    ", ".join(f"{each:.2f}" for each in correlations),
+                    f"{medians[data, name, critic]:.2f}",
+                    "–" if how.js else f"{statistics.median(ratios):.3g}",
+                    f"{statistics.median(divided):.3g}" if distances else "–",
+                    f"{runs[0][0].distance:.3f} → {ends:.3f}",
+                ])  # fmt: skip
     verdicts = [
         claim.Verdict(
-            f"`{name}`: the median correlation of its estimate with the exact distance is at least "
-            f"0.8 on both data sets.",
-            ", ".join(f"{medians[data, name]:.2f} on {data}" for data in DATA),
-            all(medians[data, name] >= TRACKS for data in DATA),
+            f"`{name}`, critic {critic.replace('_', ' ')}: the median correlation of its estimate "
+            "with the exact distance is at least 0.8 on both data sets.",
+            ", ".join(f"{medians[data, name, critic]:.2f} on {data}" for data in DATA),
+            all(medians[data, name, critic] >= TRACKS for data in DATA),
         )
         for name in ("wgan-gp", "wgan")
+        for critic in CRITICS
     ]
-    verdicts.append(
+    verdicts += [
         claim.Verdict(
-            "The minimax loss tracks it less than `wgan-gp`'s estimate, on both.",
-            ", ".join(f"{medians[data, 'minimax']:.2f} on {data}" for data in DATA),
-            all(medians[data, "minimax"] < medians[data, "wgan-gp"] for data in DATA),
+            f"The minimax loss, critic {critic.replace('_', ' ')}, tracks it less than `wgan-gp`'s "
+            "estimate does, on both.",
+            ", ".join(f"{medians[data, 'minimax', critic]:.2f} on {data}" for data in DATA),
+            all(
+                medians[data, "minimax", critic] < medians[data, "wgan-gp", critic] for data in DATA
+            ),
         )
-    )
+        for critic in CRITICS
+    ]
     floor = ", ".join(f"{value:.3f} on {data}" for data, value in floors.items())
     claim.write(
         "estimate_tracks_quality",
@@ -194,12 +262,17 @@ def main() -> None:
         verdicts,
         [
             f"MLPs of 128 × 3 units, {STEPS:,} steps of batch {BATCH} after {WARM_UP} updates of "
-            f"the critic alone, {MOMENTS} moments spaced logarithmically, distances between "
-            f"{COMPARED:,} fresh samples of each. Between two real sets it is {floor}. For minimax "
-            "the estimate is log 2 − loss/2.",
+            f"the critic alone, {REFINED} updates to refine it, {MOMENTS} moments spaced "
+            f"logarithmically, distances between {COMPARED:,} fresh samples of each. Between two "
+            f"real sets it is {floor}. For minimax the estimate is log 2 − loss/2.",
         ],
         figure=_figure(drawn),
     )
+
+
+def pairs(run: list[Moment], critic: str) -> list[tuple[float, float]]:
+    """Estimate and exact distance at each moment, of the critic ``as_is`` or ``refined``."""
+    return [(getattr(m, critic), m.distance) for m in run]
 
 
 def _figure(drawn: dict[tuple[str, str], list[Moment]]) -> claim.Figure:
@@ -213,14 +286,15 @@ def _figure(drawn: dict[tuple[str, str], list[Moment]]) -> claim.Figure:
             axes.set_title(f"{name} on {data}", fontsize=9)
             axes.tick_params(labelsize=7)
             other = axes.twinx()
-            other.semilogx(steps, [m.estimate for m in moments], color="C1")
+            other.semilogx(steps, [m.refined for m in moments], color="C1")
+            other.semilogx(steps, [m.as_is for m in moments], color="C1", linestyle=":")
             other.tick_params(labelsize=7)
             if row == len(DATA) - 1:
                 axes.set_xlabel("step", fontsize=8)
             if column == 0:
                 axes.set_ylabel("exact distance (blue)", fontsize=8)
             if column == len(METHODS) - 1:
-                other.set_ylabel("critic's estimate (orange)", fontsize=8)
+                other.set_ylabel("estimate, refined (dotted: as is)", fontsize=8)
     figure.tight_layout()
     return figure
 
