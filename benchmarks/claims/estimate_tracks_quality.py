@@ -7,8 +7,8 @@ measure is Spearman's rank correlation with it.
 The papers ask for a critic trained to its optimum. Two estimates are therefore judged: that of the
 critic as it is in training, and that of a copy which first gets REFINED more updates against the
 generator held still. A first run, with Adam 5e-4 for both networks and five critic updates, had
-only the first: its generator outran the critic, and the correlations were −0.01 and 0.24 (wgan-gp), 0.06
-and 0.09 (wgan), −0.84 and −0.31 (minimax) on 8-ring and swiss-roll.
+only the first: its generator outran the critic, and the correlations were −0.01 and 0.24
+(wgan-gp), 0.06 and 0.09 (wgan), −0.84 and −0.31 (minimax) on 8-ring and swiss-roll.
 """
 
 from __future__ import annotations

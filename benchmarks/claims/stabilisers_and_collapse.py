@@ -77,9 +77,9 @@ def main(folder: Path) -> None:
             for name in JUDGED
         ],
         [
-            f"`nsgan` with MLPs of 128 + 128 units, {STEPS:,} steps of batch 64, Adam 1e-3 with β1 0.9, no "
-            "average of the generator; the stabilisers as they are by default. The last three are for reference "
-            "and judged by nothing.",
+            f"`nsgan` with MLPs of 128 + 128 units, {STEPS:,} steps of batch 64, Adam 1e-3 with "
+            "β1 0.9, no average of the generator; the stabilisers as they are by default. The last "
+            "three are for reference and judged by nothing.",
         ],
         figure=_figure(found),
     )
