@@ -8,7 +8,6 @@ The runs lie in FOLDER; called again with it, what is finished is kept.
 from __future__ import annotations
 
 import sys
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -76,8 +75,4 @@ def _row(row: ResultRow, metrics: tuple[str, ...]) -> list[str]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        main(Path(sys.argv[1]))
-    else:
-        with tempfile.TemporaryDirectory() as temporary:
-            main(Path(temporary))
+    report.in_folder(main)

@@ -6,7 +6,8 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +29,16 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     """The lines of a Markdown table, its first row the header."""
     head, *body = rows
     return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *body)]
+
+
+def in_folder(main: Callable[[Path], None]) -> None:
+    """Run ``main`` in the folder of the first argument, where runs that are finished are kept, or
+    in a temporary one."""
+    if len(sys.argv) > 1:
+        main(Path(sys.argv[1]))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        main(Path(temporary))
 
 
 def keep_picture(source: Path, name: str, width: int = 1_100) -> None:

@@ -12,8 +12,6 @@ The runs lie in FOLDER; called again with it, what is finished is kept. MNIST is
 from __future__ import annotations
 
 import statistics
-import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,8 +124,4 @@ def _figure(found: dict[str, list[Curves]]) -> claim.Figure:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        main(Path(sys.argv[1]))
-    else:
-        with tempfile.TemporaryDirectory() as temporary:
-            main(Path(temporary))
+    claim.report.in_folder(main)

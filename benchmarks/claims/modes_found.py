@@ -12,8 +12,6 @@ The runs lie in FOLDER; called again with it, what is finished is kept.
 
 from __future__ import annotations
 
-import sys
-import tempfile
 from pathlib import Path
 
 import claim
@@ -97,8 +95,4 @@ def _row(data: str, budget: str, row: ResultRow) -> list[str]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        main(Path(sys.argv[1]))
-    else:
-        with tempfile.TemporaryDirectory() as temporary:
-            main(Path(temporary))
+    claim.report.in_folder(main)

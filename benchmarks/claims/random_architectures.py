@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import json
 import random
-import sys
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,8 +151,4 @@ def _figure(coverages: dict[str, list[float]]) -> claim.Figure:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        main(Path(sys.argv[1]))
-    else:
-        with tempfile.TemporaryDirectory() as temporary:
-            main(Path(temporary))
+    claim.report.in_folder(main)
