@@ -184,7 +184,7 @@ def _figure(found: dict[str, Trained]) -> claim.Figure:
     left.legend(frameon=False, fontsize=7)
     for (name, trained), axes in zip(found.items(), panels, strict=True):
         axes.hist(trained.weights.numpy(), bins=41, color="C0")
-        axes.set_title(name.replace(", ", "\\n"), fontsize=8)
+        axes.set_title(name.replace(", ", "\n"), fontsize=8)
         axes.set_yticks([])
         axes.tick_params(labelsize=7)
         axes.set_xlabel("weight", fontsize=8)
