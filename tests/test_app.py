@@ -166,3 +166,10 @@ def test_what_does_not_go_together_is_refused_in_one_line(
     with pytest.raises(steadygan.SteadyganError, match=complaint):
         steadygan.train("8-ring", "nsgan", out=out, steps=2, overrides=[*TINY, *options])
     assert not out.exists()  # nothing was written
+
+
+def test_packs_larger_than_the_data_hold_out_train_all_the_same(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(9, 2))  # two held out
+    options = [*TINY, "stabiliser=Packing(4)"]
+    run = steadygan.train(rows, "nsgan", out=tmp_path / "run", steps=2, overrides=options)
+    assert run.status == "finished"

@@ -252,7 +252,7 @@ def _trainer(
     training = _encoded(dataset, dataset.train, recipe, state, "train", len(held_out))
     packing = recipe.packing
     probes: list[Probe] = []
-    if packing is None or len(held_out) >= packing.size:
+    if packing is None or min(len(held_out), len(training)) >= packing.size:
         probes.append(ScoreProbe(training, held_out, recipe.latent_dim, packing))
     if len(held_out) > 5:
         probes.append(CoverageProbe(held_out, recipe.latent_dim))
@@ -337,7 +337,8 @@ def _example(recipe: Recipe, *parts: Samples) -> tuple[Tensor, Tensor | None]:
     packing = recipe.packing
     x = torch.cat([part.x for part in parts])
     if packing is not None:
-        return pack(x[: max(2, len(x) // packing.size // 8) * packing.size], packing.size), None
+        chosen = torch.arange(8 * packing.size, device=x.device) % len(x)  # there may be few
+        return pack(x[chosen], packing.size), None
     labels = [part.y for part in parts if part.y is not None]
     return x[:8], torch.cat(labels)[:8] if labels else None
 
