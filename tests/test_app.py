@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,13 @@ import torch
 from torch import nn
 
 import steadygan
+from steadygan.data import VectorCodec
 from steadygan.errors import RecipeError
 from steadygan.interfaces import SampleSpec
+from steadygan.metrics import measure
 from steadygan.networks import Custom
 from steadygan.record import Row
-from steadygan.training import Status, Stop, load_tensors
+from steadygan.training import Status, Stop, Training, load_tensors
 
 
 def my_generator(spec: SampleSpec, latent_dim: int) -> nn.Module:
@@ -157,6 +160,9 @@ def test_the_critic_of_packs_is_wider_and_the_generator_is_not(tmp_path: Path) -
         (["extragradient=true", "n_critic=2"], "n_critic=1"),
         (["stabiliser=DifferentiableAugmentation()"], "for images"),
         (["conditional=true", "auxiliary=AuxiliaryClassifier()"], "no logits"),
+        (["conditional=true", "architecture.conditioning=auxiliary"], "nothing trains"),
+        (["stabiliser=Packing(), InstanceNoise()"], "must come after"),
+        (["constraint=SpectralNorm(), WeightNorm()"], "go together"),
     ],
 )
 def test_what_does_not_go_together_is_refused_in_one_line(
@@ -173,3 +179,65 @@ def test_packs_larger_than_the_data_hold_out_train_all_the_same(tmp_path: Path) 
     options = [*TINY, "stabiliser=Packing(4)"]
     run = steadygan.train(rows, "nsgan", out=tmp_path / "run", steps=2, overrides=options)
     assert run.status == "finished"
+
+
+class Names(nn.Module):
+    """A generator that draws the number of the label, and a critic that reads it."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.shift = nn.Parameter(torch.zeros(1))
+        self.seen: list[bool] = []
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        if self.size:  # the generator
+            return y[:, None].float().expand(-1, self.size) + self.shift
+        self.seen.append(bool((x[:, 0].round() == y).all()))
+        return x[:, 0] * self.shift
+
+
+def test_fakes_carry_the_labels_that_they_were_made_of(tmp_path: Path) -> None:
+    """Rows that hold the number of their class; classes whose names are other numbers."""
+    values = np.repeat([[0.0, 0.0], [1.0, 1.0]], 40, axis=0)
+    np.savez(tmp_path / "rows.npz", x=values, y=np.repeat(["3", "7"], 40))
+    dataset = replace(
+        steadygan.load(tmp_path / "rows.npz"), codec=VectorCodec((0.0, 0.0), (1.0, 1.0))
+    )
+    assert dataset.class_names == ("3", "7")
+    critics: list[Names] = []
+
+    def critic(spec: SampleSpec) -> nn.Module:
+        critics.append(Names(0))
+        return critics[-1]
+
+    def generator(spec: SampleSpec, latent_dim: int) -> nn.Module:
+        return Names(spec.shape[0])
+
+    recipe = steadygan.Recipe(
+        architecture=Custom(generator, critic),
+        conditional=True,
+        penalty=(),
+        ema=None,
+        training=Training(batch_size=8, steps=3, threads=1, probe_every=0, best=None),
+    )
+    run = steadygan.train(dataset, recipe, out=tmp_path / "run")
+    assert run.status == "finished"
+    seen = critics[-1].seen  # of the run itself: every batch of real samples and of fakes
+    assert len(seen) >= 3 * (5 + 1)
+    assert all(seen)
+    assert np.allclose(run.sample(3, label="7"), run.sample(3, label="3") + 1.0)
+    assert np.array_equal(run.sample(3, label="7"), run.sample(3, label=1))
+
+
+def test_label_accuracy_is_that_of_the_labels_asked_for() -> None:
+    dataset = steadygan.load("digits")
+    assert dataset.validation.y is not None
+    x, y = dataset.codec.encode(dataset.validation.x), dataset.validation.y
+    wrong = torch.cat([y[:180], (y[180:] + 1) % 10])
+
+    def accuracy(labels: torch.Tensor) -> float:
+        return next(m.value for m in measure(dataset, x, labels) if m.name == "label accuracy")
+
+    assert accuracy(y) > 0.97
+    assert accuracy(wrong) == pytest.approx(180 / len(y), abs=0.03)

@@ -18,7 +18,7 @@ ROOT = Path(steadygan.__file__).parent
 # Data flows one way: a module imports from its own layer's folder and from earlier layers only.
 LAYERS = [
     {"errors"},
-    {"interfaces", "schedules"},
+    {"interfaces", "schedules", "reference"},
     {"record", "data"},
     {"networks"},
     {"objectives", "penalties", "constraints", "stabilisers"},

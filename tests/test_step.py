@@ -16,7 +16,7 @@ from steadygan.networks import MLP
 from steadygan.objectives import AuxiliaryClassifier, Hinge, RelativisticPairing, Wasserstein
 from steadygan.penalties import Term, TwoSided
 from steadygan.stabilisers import Packing
-from steadygan.step import apply_update, critic_step, generator_step, has_batch_norm
+from steadygan.step import apply_update, critic_step, generator_step, has_batch_statistics
 
 SHAPES = {"mlp": (6,), "conv": (2, 8, 8)}
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -244,7 +244,7 @@ def test_scoring_real_and_fake_in_one_pass_equals_separate_passes(kind: str) -> 
 def test_a_critic_with_batch_norm_scores_real_and_fake_apart() -> None:
     critic = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 1)).double()
     real, fake = batches((6,))
-    assert has_batch_norm(critic)
+    assert has_batch_statistics(critic)
     record = critic_step(
         critic,
         GradientOnly(critic.parameters()),
@@ -416,6 +416,28 @@ def test_an_auxiliary_classifier_adds_its_cross_entropy_to_both_losses() -> None
         logits = critic(generator(z, real.y), real.y).logits
     expected = 0.5 * cross_entropy(logits, real.y)
     assert float(record.terms["auxiliary_classifier"]) == pytest.approx(float(expected))
+    found = [p.grad.clone() for p in generator.parameters() if p.grad is not None]
+    judged = critic(generator(z, real.y), real.y)
+    loss = -judged.scores.mean() + 0.5 * cross_entropy(judged.logits, real.y)
+    for mine, its in zip(
+        found, torch.autograd.grad(loss, list(generator.parameters())), strict=True
+    ):
+        torch.testing.assert_close(mine, its)
+
+
+def test_minibatch_statistics_keep_real_and_fake_apart() -> None:
+    torch.manual_seed(0)
+    critic = MLP(hidden=(8,), minibatch_std=True).build(SampleSpec((6,)), 4)["critic"].double()
+    real, fake = batches((6,))
+    losses = [
+        critic_step(
+            critic, GradientOnly(critic.parameters()), Wasserstein(), real, 3.0 * fake,
+            rng=torch.Generator(), couples_samples=couples,
+        ).loss
+        for couples in (None, True, False)
+    ]  # fmt: skip
+    assert float(losses[0]) == pytest.approx(float(losses[1]))
+    assert float(losses[0]) != pytest.approx(float(losses[2]))
 
 
 def test_an_auxiliary_classifier_needs_logits_and_labels() -> None:

@@ -22,6 +22,7 @@ from steadygan.history import HistoryWriter, RunFiles
 from steadygan.interfaces import GradientPenalty, Samples, SampleSpec
 from steadygan.metrics import CoverageProbe, measure, sample, samples_wanted
 from steadygan.networks import check_networks, couples_samples
+from steadygan.penalties import FiniteDifference
 from steadygan.recipes import (
     Recipe,
     default_for,
@@ -268,7 +269,9 @@ def _trainer(
     rng = torch.Generator(state.device).manual_seed(derive_seed(recipe.seed, "sheet"))
     critic = state.networks["critic"]
     couples = couples_samples(critic, *_example(recipe, held_out, training))
-    if couples and any(isinstance(term.penalty, GradientPenalty) for term in recipe.penalty):
+    if couples and any(
+        isinstance(term.penalty, (GradientPenalty, FiniteDifference)) for term in recipe.penalty
+    ):
         say(
             "note: the critic's score of a sample changes with the rest of its batch (batch "
             "normalisation? dropout?); a gradient penalty per sample needs one that does not"
@@ -396,8 +399,9 @@ def _rehearse(recipe: Recipe, dataset: Dataset, device: torch.device) -> None:
     chosen = torch.arange(batch) % len(dataset.train)
     y = None if dataset.train.y is None else dataset.train.y[chosen]
     few = _on_device(Samples(dataset.train.x[chosen], y), recipe, state)
+    step = ExtragradientUpdates(updates) if recipe.extragradient else updates
     try:
-        updates(state, lambda: dataset.encode(few), 0.0)
+        step(state, lambda: dataset.encode(few), 0.0)
     except SteadyganError:
         raise
     except Exception as error:  # whatever a piece of the user's raises

@@ -188,8 +188,9 @@ class Run:
         Args:
             count: how many.
             seed: of the samples.
-            label: of a conditional run: the class they are to be of, by name or by number; None
-                draws classes as they are frequent in the training data.
+            label: of a conditional run: the class they are to be of, by name, or by its number
+                where no class has that name; None draws classes as they are frequent in the
+                training data.
             checkpoint: see ``weights``.
 
         Raises:
@@ -215,12 +216,13 @@ class Run:
         if label is None:
             rng = torch.Generator().manual_seed(derive_seed(seed, "labels"))
             return draw_labels(count, self._data["class_counts"], rng)
-        return torch.full((count,), self._class_of(str(label)))
+        return torch.full((count,), self._class_of(label))
 
-    def _class_of(self, label: str) -> int:
+    def _class_of(self, label: str | int) -> int:
         names = list(self._data["class_names"])
         if label in names:
             return names.index(label)
+        label = str(label)
         if label.isdigit() and int(label) < len(names):
             return int(label)
         raise UsageError(f"there is no class {label!r}.{did_you_mean(label, names)}")

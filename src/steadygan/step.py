@@ -33,6 +33,7 @@ from steadygan.interfaces import (
     name_of,
 )
 from steadygan.networks.call import generate, judge, score
+from steadygan.networks.conditioning import MinibatchStandardDeviation
 from steadygan.objectives import AuxiliaryClassifier
 from steadygan.penalties import Term, gradient_norms, leaf
 from steadygan.record import Record, Scalar, Statistics
@@ -80,8 +81,9 @@ def critic_step(
         accumulation: number of equal parts the batch is computed in, one after the other; the
             gradient is the same up to rounding, unless the critic or objective couples samples.
         couples_samples: whether the critic's score of a sample depends on the rest of its batch;
-            then real, fake and points are scored apart. None looks for batch normalisation and
-            no further: ``networks.couples_samples`` finds by trial what else there may be.
+            then real, fake and points are scored apart. None looks for batch normalisation
+            and minibatch standard deviation and no further: ``networks.couples_samples`` finds by
+            trial what else there may be.
 
     Raises:
         ValueError: the batches differ in size, or ``accumulation`` does not divide it.
@@ -96,7 +98,7 @@ def critic_step(
         with torch.no_grad():
             real, fake = view(real), view(fake)
     if couples_samples is None:
-        couples_samples = has_batch_norm(critic)
+        couples_samples = has_batch_statistics(critic)
     scalars = parameter_terms or {}
     names = [name_of(objective), *(term.name for term in penalties), *scalars]
     if auxiliary is not None:
@@ -257,11 +259,14 @@ def apply_update(
     return norms, True
 
 
-def has_batch_norm(network: nn.Module) -> bool:
-    """Whether ``network`` holds a batch normalisation that uses the statistics of its batch."""
+def has_batch_statistics(network: nn.Module) -> bool:
+    """Whether ``network`` holds a layer that uses the statistics of its batch: batch normalisation
+    or minibatch standard deviation."""
     kind = torch.nn.modules.batchnorm._BatchNorm
     return any(
-        isinstance(m, kind) and (m.training or m.running_mean is None) for m in network.modules()
+        isinstance(m, MinibatchStandardDeviation)
+        or (isinstance(m, kind) and (m.training or m.running_mean is None))
+        for m in network.modules()
     )
 
 

@@ -301,3 +301,15 @@ def test_a_stabiliser_without_a_gradient_fails() -> None:
 def test_what_is_no_stabiliser_fails() -> None:
     with pytest.raises(AssertionError, match="no kind"):
         check_stabiliser(R1())  # type: ignore[arg-type]
+
+
+class Idle:
+    """A historical critic that never learns of the critic."""
+
+    def average_critic(self, average: nn.Module, critic: nn.Module, update: int) -> None:
+        """Nothing."""
+
+
+def test_an_average_that_does_not_move_fails() -> None:
+    with pytest.raises(AssertionError, match="follow"):
+        check_stabiliser(Idle())

@@ -7,7 +7,7 @@ from torch import nn
 from steadygan.constraints import SpectralNorm, WeightNorm
 from steadygan.errors import NetworkError, RecipeError
 from steadygan.interfaces import Samples
-from steadygan.networks import DCGANCritic, MLPCritic
+from steadygan.networks import DCGANCritic, MLPCritic, RecurrentCritic
 from steadygan.objectives import Hinge, Wasserstein
 from steadygan.penalties import Term, TwoSided
 from steadygan.step import critic_step
@@ -70,8 +70,35 @@ def test_weight_norm_keeps_the_function_and_takes_a_penalty() -> None:
     assert record.applied
 
 
+def test_recurrent_weights_are_normalised_too() -> None:
+    critic = RecurrentCritic((4, 2), hidden=3)
+    SpectralNorm().prepare(critic)
+    for _ in range(200):
+        critic(torch.zeros(2, 4, 2))
+    weights = [value for name, value in vars_of(critic.body) if name.startswith("weight_")]
+    assert len(weights) == 4  # input and hidden, in both directions
+    for weight in weights:
+        assert float(torch.linalg.matrix_norm(weight, 2)) == pytest.approx(1.0, abs=1e-3)
+
+
+def vars_of(layer: nn.Module) -> list[tuple[str, torch.Tensor]]:
+    names = [name.split(".")[1] for name, _ in layer.named_parameters() if "original" in name]
+    return [(name, getattr(layer, name).detach()) for name in dict.fromkeys(names)]
+
+
+def test_weight_norm_has_one_length_per_output_of_a_transposed_convolution() -> None:
+    critic = nn.Sequential(nn.ConvTranspose2d(3, 5, 4))
+    WeightNorm().prepare(critic)
+    lengths = {tuple(p.shape) for p in critic.parameters() if p.numel() == 5 and p.ndim == 4}
+    assert lengths == {(1, 5, 1, 1)}
+
+
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(NetworkError, match="no dense"):
         SpectralNorm().prepare(nn.Sequential(nn.Flatten()))
+    critic = MLPCritic((5,), hidden=(4,))
+    SpectralNorm().prepare(critic)
+    with pytest.raises(NetworkError, match="go together"):
+        WeightNorm().prepare(critic)
     with pytest.raises(RecipeError, match="iterations"):
         SpectralNorm(iterations=0)

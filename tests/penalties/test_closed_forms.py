@@ -167,3 +167,23 @@ def test_what_the_finite_difference_cannot_wrap_is_refused() -> None:
         FiniteDifference(FiniteDifference(R1()))  # type: ignore[arg-type]
     with pytest.raises(RecipeError, match="step"):
         FiniteDifference(R1(), step=0.0)
+
+
+def test_dragan_uses_its_scale() -> None:
+    real, fake = batch(0), batch(1)
+    near, far = (DRAGAN(scale=s).points(real, fake, rng=rng()).x - real.x for s in (0.1, 0.4))
+    torch.testing.assert_close(4.0 * near, far)
+
+
+def test_the_finite_difference_is_not_for_kinks_as_it_says() -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        layers = [nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1)]
+        critic = nn.Sequential(nn.Flatten(), *layers).double()
+    exact = gradient(TwoSided(), critic, torch.float64)
+    near = [
+        gradient(FiniteDifference(TwoSided(), step=step), critic, torch.float64)
+        for step in (1e-1, 1e-2, 1e-3)
+    ]
+    errors = [float((each - exact).norm()) for each in near]
+    assert max(errors) > 0.1 * float(exact.norm())  # a smaller step does not make it right

@@ -7,9 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from steadygan.constraints import SpectralNorm
 from steadygan.errors import RecipeError
 from steadygan.interfaces import SampleSpec
+from steadygan.objectives import Hinge, LeastSquares, Minimax, RelativisticPairing, Wasserstein
+from steadygan.penalties import DRAGAN, R1, R2, OneSided, Term
 from steadygan.recipes import PRESETS, default_for, names, resolve
+from steadygan.schedules import Cosine
+from steadygan.stabilisers import Packing
 from steadygan.training import Adam, RMSProp
 
 IMAGES = SampleSpec((3, 32, 32), (-1.0, 1.0))
@@ -29,6 +34,63 @@ def test_the_published_settings() -> None:
     assert clipped.critic_optimiser == RMSProp(lr=5e-5)
     assert clipped.burst is not None
     assert (clipped.burst.n_critic, clipped.burst.first, clipped.burst.every) == (100, 25, 500)
+
+
+DCGAN_ADAM = Adam(lr=2e-4, beta1=0.5, beta2=0.999)
+SNGAN_ADAM = Adam(lr=2e-4, beta1=0.0, beta2=0.9)
+R3GAN_LR, R3GAN_BETA2 = Cosine(2e-4, 5e-5, end=0.5), Cosine(0.9, 0.99, end=0.5)
+R3GAN_WEIGHT = Cosine(0.5, 0.05, end=0.5)
+# On images: objective, penalties, constraints, stabilisers, n_critic, optimiser, batch, latent.
+PUBLISHED: dict[str, tuple[object, ...]] = {
+    "gan": (Minimax(saturating=True), (), (), (), 1, DCGAN_ADAM, 128, 100),
+    "nsgan": (Minimax(), (), (), (), 1, DCGAN_ADAM, 128, 100),
+    "lsgan": (LeastSquares(), (), (), (), 1, DCGAN_ADAM, 64, 100),
+    "dcgan": (Minimax(), (), (), (), 1, DCGAN_ADAM, 128, 100),
+    "wgan-lp": (Wasserstein(), (Term(OneSided(), 10.0),), (), (), 5, Adam(1e-4), 64, 128),
+    "dragan": (
+        Minimax(), (Term(DRAGAN(), 10.0),), (), (), 1, Adam(1e-4, 0.5, 0.9), 64, 100,
+    ),
+    "sngan": (Hinge(), (), (SpectralNorm(),), (), 5, SNGAN_ADAM, 64, 128),
+    "pacgan": (Minimax(), (), (), (Packing(2),), 1, DCGAN_ADAM, 128, 100),
+    "r3gan": (
+        RelativisticPairing(), (Term(R1(), R3GAN_WEIGHT), Term(R2(), R3GAN_WEIGHT)), (), (), 1,
+        Adam(R3GAN_LR, 0.0, R3GAN_BETA2), 128, 100,
+    ),
+    "cgan": (Minimax(), (), (), (), 1, DCGAN_ADAM, 128, 100),
+    "acgan": (Minimax(), (), (), (), 1, DCGAN_ADAM, 100, 110),
+    "projection": (Hinge(), (), (SpectralNorm(),), (), 5, SNGAN_ADAM, 64, 128),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_preset_has_its_published_settings(name: str) -> None:
+    recipe = PRESETS[name][1](IMAGES)
+    assert recipe.name == name
+    assert recipe.critic_optimiser == recipe.generator_optimiser
+    assert (
+        recipe.objective,
+        recipe.penalty,
+        recipe.constraint,
+        recipe.stabiliser,
+        recipe.n_critic,
+        recipe.critic_optimiser,
+        recipe.training.batch_size,
+        recipe.latent_dim,
+    ) == PUBLISHED[name]
+    conditioning = {"cgan": "concatenation", "acgan": "auxiliary", "projection": "projection"}
+    assert recipe.conditional == (name in conditioning)
+    assert (recipe.auxiliary is not None) == (name == "acgan")
+    if recipe.conditional:
+        assert getattr(recipe.architecture, "conditioning", None) == conditioning[name]
+    critic_norm = getattr(recipe.architecture, "critic_norm", None)
+    assert critic_norm == ("batch" if name == "dcgan" else None)
+
+
+def test_rows_of_a_table_do_not_get_the_settings_of_toy_points() -> None:
+    rows = SampleSpec((14,))
+    for name in ("wgan-gp", "wgan-lp", "dragan"):
+        assert PRESETS[name][1](rows).penalty[0].weight == 10.0
+        assert PRESETS[name][1](POINTS).penalty[0].weight == 0.1
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from steadygan.interfaces import Samples
 from steadygan.objectives import Wasserstein
+from steadygan.penalties import R1, Term
+from steadygan.stabilisers import HistoricalAveraging
 from steadygan.training import (
     SGD,
     AlternatingUpdates,
@@ -125,3 +127,27 @@ def test_optimistic_adam_steps_twice_and_takes_the_last_one_back() -> None:
         previous = updates[-2] if len(updates) > 1 else 0.0
         expected += -2 * updates[-1] + previous
     assert float(optimistic.detach()) == pytest.approx(expected, abs=1e-5)
+
+
+def test_lazy_penalties_and_averages_count_steps_and_not_looks_ahead() -> None:
+    one = game()
+    settings = replace(
+        one.updates,
+        penalties=(Term(R1(), 1.0, every=2),),
+        stabilisers=(HistoricalAveraging(0.0),),
+        ema=None,
+    )
+    one.state.averages.update(settings.averages(one.state.networks))
+    updates = ExtragradientUpdates(settings)
+    places, due = [], []
+    for _ in range(4):
+        records = updates(one.state, real, 0.0)
+        places.append(place(one.state))
+        due.append(["r1" in record.terms for record in records["critic"]])
+    assert one.state.updates == {"generator": 4, "critic": 4}
+    assert due == [[True, True], [False, False]] * 2
+    averages = one.state.averages
+    mean = float(averages["history_generator"].x), float(averages["history_critic"].y)
+    assert mean == pytest.approx(
+        (sum(x for x, _ in places) / 4, sum(y for _, y in places) / 4), abs=1e-6
+    )

@@ -5,10 +5,19 @@ import torch
 from torch import nn
 
 from steadygan.schedules import Linear
-from steadygan.training import SGD, Adam, AdamW, OptimiserSettings, RMSProp
+from steadygan.training import (
+    SGD,
+    Adam,
+    AdamW,
+    OptimiserSettings,
+    OptimisticAdam,
+    RMSProp,
+)
 from steadygan.training.optimisers import set_values
 
-ALL = [Adam(1e-2), AdamW(1e-2), RMSProp(1e-2), SGD(1e-2, momentum=0.5)]
+ALL = [
+    Adam(1e-2), AdamW(1e-2), OptimisticAdam(1e-2), RMSProp(1e-2), SGD(1e-2, momentum=0.5),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("settings", ALL)
@@ -41,6 +50,15 @@ def test_a_schedule_moves_the_learning_rate() -> None:
         set_values(optimiser, settings, progress)
         rates.append(optimiser.param_groups[0]["lr"])
     assert rates == pytest.approx([1e-3, 7.5e-4, 0.0])
+
+
+@pytest.mark.parametrize("kind", [Adam, AdamW, OptimisticAdam])
+def test_a_schedule_moves_the_betas(kind: type[Adam]) -> None:
+    settings = kind(beta1=Linear(0.5, 0.1), beta2=Linear(0.9, 0.99))
+    optimiser = settings.build([nn.Parameter(torch.ones(1))])
+    assert optimiser.param_groups[0]["betas"] == pytest.approx((0.5, 0.9))
+    set_values(optimiser, settings, 0.5)
+    assert optimiser.param_groups[0]["betas"] == pytest.approx((0.3, 0.945))
 
 
 @pytest.mark.parametrize(

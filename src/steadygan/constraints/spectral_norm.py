@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from steadygan.constraints.reparametrise import weighted_layers
+from steadygan.constraints.reparametrise import weights
 from steadygan.errors import RecipeError
 
 
@@ -15,8 +15,8 @@ from steadygan.errors import RecipeError
 class SpectralNorm:
     """Divides every weight matrix of the critic by its largest singular value.
 
-    Each dense or convolutional layer is then 1-Lipschitz (for a convolution: its reshaped kernel
-    is, as in the paper). The singular value is tracked by power iteration, in every forward pass
+    Each dense or recurrent weight is then 1-Lipschitz (of a convolution its reshaped kernel is, as
+    in the paper). The singular value is tracked by power iteration, in every forward pass
     in train mode.
 
     Attributes:
@@ -31,8 +31,8 @@ class SpectralNorm:
             raise RecipeError(f"constraint.iterations is {self.iterations}: choose at least 1.")
 
     def prepare(self, critic: nn.Module) -> None:
-        for layer in weighted_layers(critic):
-            spectral_norm(layer, n_power_iterations=self.iterations)
+        for layer, name, outputs in weights(critic):
+            spectral_norm(layer, name, n_power_iterations=self.iterations, dim=outputs)
 
     def project(self, critic: nn.Module) -> None:
         """Nothing: the weights are normalised whenever they are used."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
-from steadygan.constraints.reparametrise import weighted_layers
+from steadygan.constraints.reparametrise import weights
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class WeightNorm:
     name = "weight_norm"
 
     def prepare(self, critic: nn.Module) -> None:
-        for layer in weighted_layers(critic):
-            weight_norm(layer)
+        for layer, name, outputs in weights(critic):
+            weight_norm(layer, name, dim=outputs)
 
     def project(self, critic: nn.Module) -> None:
         """Nothing: the weights are put together whenever they are used."""

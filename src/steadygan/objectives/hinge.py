@@ -1,4 +1,4 @@
-"""The hinge objective (Lim & Ye 2017; Miyato et al. 2018, eq. 17 and 18)."""
+"""The hinge objective (Lim & Ye 2017; Miyato et al. 2018, eq. 16 and 17)."""
 
 from __future__ import annotations
 

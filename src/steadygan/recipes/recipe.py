@@ -9,12 +9,16 @@ from steadygan.errors import RecipeError
 from steadygan.interfaces import (
     Architecture,
     Constraint,
+    CriticAverage,
+    InputStabiliser,
     Objective,
+    ParameterTerm,
     SampleSpec,
     Stabiliser,
     name_of,
 )
 from steadygan.networks import MLP
+from steadygan.networks.conditioning import AUXILIARY
 from steadygan.objectives import AuxiliaryClassifier, Wasserstein
 from steadygan.penalties import Term, TwoSided
 from steadygan.stabilisers import EMA, Packing
@@ -70,6 +74,10 @@ class Recipe:
             if getattr(self, name) < 1:
                 raise RecipeError(f"{name} is {getattr(self, name)}: choose at least 1.")
         named = [term.name for term in self.penalty] + [name_of(each) for each in self.stabiliser]
+        for kind in (ParameterTerm, CriticAverage):  # each kind has one average per network
+            several = [name_of(each) for each in self.stabiliser if isinstance(each, kind)]
+            if len(several) > 1:
+                raise RecipeError(f"{' and '.join(several)} keep the same average: choose one.")
         twice = next((name for name in named if named.count(name) > 1), None)
         if twice is not None:
             raise RecipeError(
@@ -78,6 +86,12 @@ class Recipe:
             )
         if self.auxiliary is not None and not self.conditional:
             raise RecipeError("an auxiliary classifier needs labels: set conditional=true.")
+        classifies = getattr(self.architecture, "conditioning", None) == AUXILIARY
+        if self.conditional and classifies and self.auxiliary is None:
+            raise RecipeError(
+                "the critic's conditioning is auxiliary, and nothing trains its classifier: "
+                "set auxiliary=AuxiliaryClassifier()."
+            )
         if self.extragradient and (self.n_critic != 1 or self.burst is not None):
             raise RecipeError(
                 "extragradient moves both networks at once: set n_critic=1 and burst=none."
@@ -92,6 +106,9 @@ class Recipe:
             return
         if self.conditional:
             raise RecipeError("packing and labels do not go together: leave one of them out.")
+        names = [name_of(each) for each in self.stabiliser if isinstance(each, InputStabiliser)]
+        if names[-1] != packing.name:
+            raise RecipeError(f"packing must come after {names[-1]}, which is for single samples.")
         size, parts = self.training.batch_size, self.training.accumulation
         if size % (packing.size * parts):
             raise RecipeError(

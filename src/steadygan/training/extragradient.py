@@ -48,6 +48,9 @@ class ExtragradientUpdates:
             _set_weights(critic, moved)
             if not all(record.applied for made in records.values() for record in made):
                 return records
+            if not from_here:  # a look ahead is no update: lazy penalties and averages go on after
+                state.updates["critic"] -= 1
+                state.updates["generator"] -= 1
         self.updates.average_critic(state)
         self.updates.average_generator(state)
         return records
