@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,7 +114,7 @@ def main(folder: Path) -> None:
             coverages[objective].append(metrics.get("coverage", 0.0))
             value = f"{metrics['coverage']:.2f}" if metrics else "non-finite"
             cells.append(f"**{value}**" if good else value)
-        rows.append([f"`{architecture}`", *cells])
+        rows.append([f"`{_drawn(architecture)}`", *cells])
     rows.append(["trained", *(f"{count} of {ARCHITECTURES}" for count in counts.values())])
     claim.write(
         "random_architectures",
@@ -135,6 +136,12 @@ def main(folder: Path) -> None:
         ],
         figure=_figure(coverages),
     )
+
+
+def _drawn(architecture: MLP | DCGAN) -> str:
+    """The architecture with what was drawn of it, and nothing that is the same for all."""
+    same = r", (max_growth|initialisation|conditioning|minibatch_std)=[^,)]+"
+    return re.sub(same, "", str(architecture))
 
 
 def _figure(coverages: dict[str, list[float]]) -> claim.Figure:
