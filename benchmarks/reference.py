@@ -7,6 +7,8 @@ PEER is a folder with numpy-ml's own code (its ``numpy_ml``), which is no part o
 
 from __future__ import annotations
 
+import collections
+import collections.abc
 import statistics
 import sys
 import time
@@ -71,9 +73,11 @@ def digits() -> tuple[list[str], bool]:
 
 def peer(folder: Path) -> type:
     """numpy-ml's WGAN_GP, without the rest of its package, which needs more than NumPy."""
-    package = types.ModuleType("numpy_ml")
-    package.__path__ = [str(folder / "numpy_ml")]
-    sys.modules["numpy_ml"] = package
+    collections.Hashable = collections.abc.Hashable  # type: ignore[attr-defined]  # until Python 3.9
+    for name in ("numpy_ml", "numpy_ml.neural_nets", "numpy_ml.neural_nets.models"):
+        package = types.ModuleType(name)
+        package.__path__ = [str(folder / name.replace(".", "/"))]
+        sys.modules[name] = package
     from numpy_ml.neural_nets.models.wgan_gp import WGAN_GP
 
     found: type = WGAN_GP
