@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,6 @@ from steadygan.reference import Dense, norms, penalty
 from steadygan.reference.layers import ACTIVATIONS, Array
 
 STEP = 1e-5
-KINKED = ("relu", "leaky_relu")
 
 
 def critic_of(activation: str, depth: int, seed: int = 0) -> Dense:
@@ -49,7 +49,7 @@ def relative_error(critic: Dense, x: Array, value: Callable[[], float], gradient
             for p, d in zip(parameters, directions, strict=True):
                 p -= sign * STEP * d / length
         crossed = any(not np.array_equal(a, b) for a, b in zip(*patterns, strict=True))
-        if crossed and critic.phi is ACTIVATIONS["relu"]:
+        if crossed and critic.phi.bend is None:
             continue
         found.append((ends[0] - ends[1]) / (2 * STEP))
         flat = np.concatenate([d.ravel() for d in directions]) / length
@@ -84,7 +84,9 @@ def test_the_gradient_of_the_scores_by_weights_and_input(activation: str, depth:
         return float((weights * critic.forward(x).output).sum())
 
     assert relative_error(critic, x, value, flat(gradients)) <= 1e-7
-    np.testing.assert_allclose(by_input, weights * critic.input_gradients(x), rtol=1e-12)
+    np.testing.assert_allclose(
+        by_input, weights * critic.input_gradients(critic.forward(x)), rtol=1e-12
+    )
     moves = np.random.default_rng(5).standard_normal(x.shape)
     moves /= np.linalg.norm(moves)
     ends = [float((weights * critic.forward(x + s * STEP * moves).output).sum()) for s in (1, -1)]
@@ -97,9 +99,7 @@ def test_without_its_second_derivative_a_smooth_penalty_would_be_wrong() -> None
     critic = critic_of("tanh", 2)
     x = np.random.default_rng(2).standard_normal((9, 4))
     _, right, _ = penalty(critic, x)
-    critic.phi = ACTIVATIONS["tanh"].__class__(
-        ACTIVATIONS["tanh"].value, ACTIVATIONS["tanh"].slope, np.zeros_like
-    )
+    critic.phi = replace(ACTIVATIONS["tanh"], bend=None)
     _, wrong, _ = penalty(critic, x)
     assert np.linalg.norm(flat(right) - flat(wrong)) > 0.1 * np.linalg.norm(flat(right))
 
@@ -107,14 +107,15 @@ def test_without_its_second_derivative_a_smooth_penalty_would_be_wrong() -> None
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_slopes_and_bends_are_derivatives(name: str) -> None:
     phi = ACTIVATIONS[name]
+    bend = phi.bend or np.zeros_like
     z = np.array([-30.0, -2.0, -0.3, 0.4, 1.7, 30.0])
     np.testing.assert_allclose(
         phi.slope(z), (phi.value(z + 1e-6) - phi.value(z - 1e-6)) / 2e-6, atol=1e-7
     )
     np.testing.assert_allclose(
-        phi.bend(z), (phi.slope(z + 1e-6) - phi.slope(z - 1e-6)) / 2e-6, atol=1e-7
+        bend(z), (phi.slope(z + 1e-6) - phi.slope(z - 1e-6)) / 2e-6, atol=1e-7
     )
-    for function in (phi.value, phi.slope, phi.bend):
+    for function in (phi.value, phi.slope, bend):
         assert function(z.astype(np.float32)).dtype == np.float32
 
 

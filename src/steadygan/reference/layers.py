@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -23,11 +24,14 @@ _TINY = 1e-16
 
 @dataclass(frozen=True)
 class Activation:
-    """φ and its first two derivatives, each of the pre-activation z, element by element."""
+    """φ and its first two derivatives, each of the pre-activation z, element by element.
+
+    ``bend`` is None where φ is piecewise linear: φ″ is 0 (at the kink: taken to be).
+    """
 
     value: Callable[[Array], Array]
     slope: Callable[[Array], Array]
-    bend: Callable[[Array], Array]
+    bend: Callable[[Array], Array] | None = None
 
 
 def _sigmoid(z: Array) -> Array:
@@ -44,15 +48,12 @@ def _silu_bend(z: Array) -> Array:
     return s * (1.0 - s) * (2.0 + z * (1.0 - 2.0 * s))
 
 
-def _step(low: float) -> Callable[[Array], Array]:
-    return lambda z: np.where(z > 0, z.dtype.type(1.0), z.dtype.type(low))
-
-
-# Where φ is piecewise linear its second derivative is zero (at the kink: taken to be).
 ACTIVATIONS: Mapping[str, Activation] = {
-    "identity": Activation(lambda z: z, np.ones_like, np.zeros_like),
-    "relu": Activation(lambda z: np.maximum(z, 0), _step(0.0), np.zeros_like),
-    "leaky_relu": Activation(lambda z: np.where(z > 0, z, 0.2 * z), _step(0.2), np.zeros_like),
+    "identity": Activation(lambda z: z, np.ones_like),
+    "relu": Activation(lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(z.dtype)),
+    "leaky_relu": Activation(
+        lambda z: np.maximum(z, 0.2 * z), lambda z: np.where(z > 0, 1.0, 0.2).astype(z.dtype)
+    ),
     "tanh": Activation(
         np.tanh,
         lambda z: 1.0 - np.tanh(z) ** 2,
@@ -101,14 +102,21 @@ class Pass:
     Attributes:
         activations: a₀ = x, a₁, …, the output last; each ``(batch, units)``.
         before: z₁, z₂, …, the hidden layers' pre-activations.
+        phi: the hidden layers' φ.
     """
 
     activations: list[Array]
     before: list[Array]
+    phi: Activation
 
     @property
     def output(self) -> Array:
         return self.activations[-1]
+
+    @cached_property
+    def slopes(self) -> list[Array]:
+        """φ′(z₁), φ′(z₂), …, which the way back needs more than once."""
+        return [self.phi.slope(z) for z in self.before]
 
 
 class Dense:
@@ -150,10 +158,12 @@ class Dense:
         """``x`` ``(batch, inputs)`` through all layers."""
         activations, before = [x], []
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            before.append(activations[-1] @ weight + bias)
-            activations.append(self.phi.value(before[-1]))
+            z = activations[-1] @ weight
+            z += bias
+            before.append(z)
+            activations.append(self.phi.value(z))
         activations.append(activations[-1] @ self.weights[-1] + self.biases[-1])
-        return Pass(activations, before)
+        return Pass(activations, before, self.phi)
 
     def backward(
         self, done: Pass, output: Array, hidden: Sequence[Array] | None = None
@@ -166,27 +176,25 @@ class Dense:
             gradients = [done.activations[layer].T @ z, z.sum(0), *gradients]
             z = z @ self.weights[layer].T
             if layer > 0:
-                z = z * self.phi.slope(done.before[layer - 1])
+                z *= done.slopes[layer - 1]
                 if hidden is not None:
-                    z = z + hidden[layer - 1]
+                    z += hidden[layer - 1]
         return gradients, z
 
-    def slopes(self, done: Pass) -> list[Array]:
-        """gₗ = ∂ score / ∂ zₗ for every layer, the last one's first entry being 1; one output.
+    def score_gradients(self, done: Pass) -> tuple[list[Array], list[Array]]:
+        """gₗ = ∂ score / ∂ zₗ and tₗ = ∂ score / ∂ aₗ of every hidden layer, then the last g.
 
-        g of the last layer is 1, and gₗ = (gₗ₊₁ Wₗ₊₁ᵀ) ⊙ φ′(zₗ) before it.
+        g of the last layer is 1; before it tₗ = gₗ₊₁ Wₗ₊₁ᵀ and gₗ = tₗ ⊙ φ′(zₗ).
         """
-        last = np.ones_like(done.output)
-        found = [last]
-        for layer in reversed(range(len(done.before))):
-            found.insert(
-                0, found[0] @ self.weights[layer + 1].T * self.phi.slope(done.before[layer])
-            )
-        return found
+        g, t = [np.ones_like(done.output)], list[Array]()
+        for weight, slope in zip(self.weights[:0:-1], done.slopes[::-1], strict=True):
+            t.insert(0, g[0] @ weight.T)
+            g.insert(0, t[0] * slope)
+        return g, t
 
-    def input_gradients(self, x: Array) -> Array:
+    def input_gradients(self, done: Pass) -> Array:
         """u = ∂ score / ∂ x ``(batch, inputs)``, each sample's own: u = g₁ W₁ᵀ."""
-        gradients: Array = self.slopes(self.forward(x))[0] @ self.weights[0].T
+        gradients: Array = self.score_gradients(done)[0][0] @ self.weights[0].T
         return gradients
 
 
@@ -214,20 +222,23 @@ def penalty(critic: Dense, x: Array, target: float = 1.0) -> tuple[float, Gradie
     ordinary forward pass, to all weights and biases below.
     """
     done = critic.forward(x)
-    slopes = critic.slopes(done)
-    u = slopes[0] @ critic.weights[0].T
+    g, t = critic.score_gradients(done)
+    u = g[0] @ critic.weights[0].T
     sizes = norms(u)
     bar = (2.0 * (sizes - target) / sizes / len(x))[:, None] * u  # ū, then the t̄ₗ
-    extra: Gradients = []  # the gains of the weights, layer by layer
+    gains = [bar.T @ g[0]]  # of the weights, layer by layer
     hidden: list[Array] = []  # the z̄ₗ
     for layer, z in enumerate(done.before):
-        extra.append(bar.T @ slopes[layer])
-        g_bar = bar @ critic.weights[layer]
-        t = slopes[layer + 1] @ critic.weights[layer + 1].T
-        hidden.append(g_bar * t * critic.phi.bend(z))
-        bar = g_bar * critic.phi.slope(z)
-    extra.append(bar.T @ slopes[-1])
-    gradients, _ = critic.backward(done, np.zeros_like(done.output), hidden)
-    for layer, gain in enumerate(extra):
-        gradients[2 * layer] = gradients[2 * layer] + gain
+        bar = bar @ critic.weights[layer]
+        if critic.phi.bend is not None:
+            hidden.append(bar * t[layer] * critic.phi.bend(z))
+        bar *= done.slopes[layer]
+        gains.append(bar.T @ g[layer + 1])
+    if critic.phi.bend is None:  # nothing goes back through the forward pass
+        no_gains = [np.zeros_like(bias) for bias in critic.biases]
+        gradients = [each for pair in zip(gains, no_gains, strict=True) for each in pair]
+    else:
+        gradients, _ = critic.backward(done, np.zeros_like(done.output), hidden)
+        for layer, gain in enumerate(gains):
+            gradients[2 * layer] += gain
     return float(np.mean((sizes - target) ** 2)), gradients, sizes

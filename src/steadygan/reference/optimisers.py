@@ -47,9 +47,8 @@ class RMSProp:
     ) -> None:
         squares = memory.setdefault("squares", [np.zeros_like(p) for p in parameters])
         for parameter, gradient, v in zip(parameters, gradients, squares, strict=True):
-            v *= self.alpha
-            v += (1.0 - self.alpha) * gradient**2
-            parameter -= self.lr * gradient / (np.sqrt(v) + self.eps)
+            _blend(v, gradient**2, self.alpha)
+            _move(parameter, gradient, v, self.lr, self.eps)
 
 
 @dataclass
@@ -70,8 +69,22 @@ class Adam:
         lr = self.lr / (1.0 - self.beta1**count)
         correction = np.sqrt(1.0 - self.beta2**count)
         for parameter, gradient, m, v in zip(parameters, gradients, means, squares, strict=True):
-            m *= self.beta1
-            m += (1.0 - self.beta1) * gradient
-            v *= self.beta2
-            v += (1.0 - self.beta2) * gradient**2
-            parameter -= lr * m / (np.sqrt(v) / correction + self.eps)
+            _blend(m, gradient.copy(), self.beta1)
+            _blend(v, gradient**2, self.beta2)
+            _move(parameter, m, v, lr * correction, self.eps * correction)
+
+
+def _blend(average: Array, value: Array, past: float) -> None:
+    """average ← past · average + (1 − past) · value, without a new array; ``value`` is used up."""
+    average *= past
+    value *= 1.0 - past
+    average += value
+
+
+def _move(parameter: Array, gradient: Array, squares: Array, lr: float, eps: float) -> None:
+    """θ ← θ − lr · g / (√v + ε), with one new array."""
+    step = np.sqrt(squares)
+    step += eps
+    np.divide(gradient, step, out=step)
+    step *= lr
+    parameter -= step

@@ -133,9 +133,10 @@ class WGANGP:
         between = fake + epsilon * (real - fake)
         if self.clip is None:
             cost, extra, sizes = penalty(self.critic, between)
-            gradients = [g + self.penalty * e for g, e in zip(gradients, extra, strict=True)]
+            for gradient, its in zip(gradients, extra, strict=True):
+                gradient += self.penalty * its
         else:
-            cost, sizes = 0.0, norms(self.critic.input_gradients(between))
+            cost, sizes = 0.0, norms(self.critic.input_gradients(self.critic.forward(between)))
         self.optimiser.step(self.critic.parameters, gradients, self._memory["critic"])
         if self.clip is not None:
             self._clip()
@@ -149,7 +150,7 @@ class WGANGP:
         made = self.generator.forward(latent)
         fake, slope = self._bounded(made.output)
         done = self.critic.forward(fake)
-        _, by_fake = self.critic.backward(done, np.full_like(done.output, -1.0 / len(latent)))
+        by_fake = self.critic.input_gradients(done) / -len(latent)
         gradients, _ = self.generator.backward(made, by_fake * slope)
         self.optimiser.step(self.generator.parameters, gradients, self._memory["generator"])
         self._take_average()
