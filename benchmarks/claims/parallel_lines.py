@@ -11,7 +11,6 @@ the raw estimate is |θ|(1 + |θ|/(2λ)). Divided by the mean slope at the inter
 from __future__ import annotations
 
 import math
-import statistics
 from dataclasses import dataclass
 
 import claim
@@ -119,7 +118,7 @@ def main() -> None:
                 rows.append(
                     [f"{theta:g}", f"{weight:g}", str(seed), *(f"{each:.3f}" for each in numbers)]
                 )
-    ratios = [gradient / statistics.median(slopes) for gradient in gradients]
+    ratios = [gradient / min(slopes) for gradient in gradients]
     claim.write(
         "parallel_lines",
         "Parallel lines: what the estimates say, and what they teach",
@@ -143,7 +142,7 @@ def main() -> None:
             ),
             claim.Verdict(
                 "The saturating loss's gradient at the fakes is below 1 % of the Wasserstein "
-                "critic's median slope.",
+                "critic's smallest slope.",
                 f"worst {max(ratios):.1e}",
                 max(ratios) <= VANISHED,
             ),

@@ -34,16 +34,25 @@ LAYERS, UNITS, BATCH, STEPS = 12, 64, 256, 3_000
 
 @dataclass(frozen=True)
 class Case:
-    """A way to hold the critic."""
+    """A way to hold the critic.
+
+    ``inside`` starts its weights from U(−c, c), so that a pile at ±c is training's and not that of
+    clipping He's initial weights.
+    """
 
     name: str
+    inside: float | None = None
     constraints: tuple[Constraint, ...] = ()
     penalties: tuple[Term, ...] = ()
 
 
 CASES = (
-    *(Case(f"clipping, c = {limit:g}", (WeightClipping(limit),)) for limit in LIMITS),
-    Case("gradient penalty, λ = 10", (), (Term(TwoSided(), 10.0),)),
+    *(Case(f"clipping, c = {limit:g}", None, (WeightClipping(limit),)) for limit in LIMITS),
+    Case("gradient penalty, λ = 10", penalties=(Term(TwoSided(), 10.0),)),
+)
+INSIDE = tuple(
+    Case(f"clipping, c = {limit:g}, from U(−c, c)", limit, (WeightClipping(limit),))
+    for limit in LIMITS
 )
 
 
@@ -67,6 +76,9 @@ def train(case: Case, seed: int) -> Trained:
     """Train the critic of ``case`` against a fixed generator; optimisers are the papers' own."""
     torch.manual_seed(seed)
     critic = MLPCritic((2,), hidden=(UNITS,) * LAYERS, initialisation="he")
+    if case.inside is not None:
+        for parameter in critic.parameters():
+            nn.init.uniform_(parameter, -case.inside, case.inside)
     for constraint in case.constraints:
         constraint.prepare(critic)
     before = piled(weights_of(critic))
@@ -125,7 +137,7 @@ def piled(weights: Tensor) -> float:
 def main() -> None:
     rows = [["critic", "seed", "gradient, first / last layer", "weights at the extremes", "before"]]
     found: dict[str, list[Trained]] = {}
-    for case in CASES:
+    for case in (*CASES, *INSIDE):
         for seed in SEEDS:
             claim.say(f"{case.name}, seed {seed}")
             trained = train(case, seed)
@@ -136,6 +148,7 @@ def main() -> None:
             ])  # fmt: skip
     clipped = [each for case in CASES[:-1] for each in found[case.name]]
     penalised = found[CASES[-1].name]
+    inside = [each for case in INSIDE for each in found[case.name]]
     least = min(abs(math.log10(each.growth)) for each in clipped)
     most = max(abs(math.log10(each.growth)) for each in penalised)
     claim.write(
@@ -144,9 +157,10 @@ def main() -> None:
         rows,
         [
             claim.Verdict(
-                "At least half of the weights lie within 1 % of ±c, for every c and seed.",
-                f"least {min(each.piled for each in clipped):.1%}",
-                min(each.piled for each in clipped) >= PILED,
+                "Of weights that start from U(−c, c) at least half end within 1 % of ±c, for every "
+                "c and seed.",
+                f"least {min(each.piled for each in inside):.1%}",
+                min(each.piled for each in inside) >= PILED,
             ),
             claim.Verdict(
                 "The gradient grows or shrinks at least 1,000-fold through the hidden layers, for "
@@ -168,10 +182,11 @@ def main() -> None:
         [
             f"{LAYERS} hidden layers of {UNITS} ReLU units, He initialisation, {STEPS:,} updates "
             f"of batch {BATCH}; RMSProp 5e-5 where weights are clipped, Adam 1e-4 under the "
-            "penalty. The column before says how many weights the clipping of the initial ones "
-            "puts there.",
+            "penalty. The column before says how many weights lie there before training: where "
+            "He's are clipped, the clipping puts them there, and the pile says nothing of "
+            "training. The first result judged the pile on those; the threshold is the same.",
         ],
-        figure=_figure({name: runs[0] for name, runs in found.items()}),
+        figure=_figure({case.name: found[case.name][0] for case in CASES}),
     )
 
 
