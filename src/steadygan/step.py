@@ -34,6 +34,7 @@ from steadygan.interfaces import (
 )
 from steadygan.networks.call import generate, judge, score
 from steadygan.networks.conditioning import MinibatchStandardDeviation
+from steadygan.networks.double_backward import differentiable_gradients
 from steadygan.objectives import AuxiliaryClassifier
 from steadygan.penalties import Term, gradient_norms, leaf
 from steadygan.record import Record, Scalar, Statistics
@@ -375,9 +376,9 @@ def _gradients_at(critic: nn.Module, points: Sequence[Samples], *, apart: bool) 
     """
     if not points:
         return iter(())
-    judged = _judge_apart_or_joined(critic, points, apart=apart)
-    return iter(
-        torch.autograd.grad(
-            [scores.sum() for scores, _ in judged], [p.x for p in points], create_graph=True
-        )
-    )
+
+    def total() -> Tensor:
+        judged = _judge_apart_or_joined(critic, points, apart=apart)
+        return torch.stack([scores.sum() for scores, _ in judged]).sum()
+
+    return iter(differentiable_gradients(total, [p.x for p in points]))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from steadygan.interfaces import Gradients, PerSample, Samples
 from steadygan.networks.call import score
+from steadygan.networks.double_backward import differentiable_gradients
 
 # Below the rounding of float32 for any norm that matters; it keeps the derivative of the square
 # root finite at a zero gradient, where it would otherwise be NaN.
@@ -74,4 +75,5 @@ class InputGradientPenalty(ABC):
     ) -> PerSample:
         """The penalty of each sample, ``(batch,)``, in a pass of its own: for own loops."""
         at = leaf(self.points(real, fake, rng=rng))
-        return self.cost(input_gradients(score(critic, at.x, at.y), at.x))
+        (gradients,) = differentiable_gradients(lambda: score(critic, at.x, at.y).sum(), [at.x])
+        return self.cost(gradients)
