@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from steadygan.errors import NetworkError
@@ -17,6 +18,7 @@ def judge(critic: nn.Module, x: Tensor, y: Tensor | None = None) -> tuple[Scores
     """
     returned: Tensor | Judgement = critic(x) if y is None else critic(x, y)
     scores, logits = returned if isinstance(returned, Judgement) else (returned, None)
+    scores, logits = at_least_float32(scores), None if logits is None else at_least_float32(logits)
     if scores.shape == (x.shape[0], 1):
         return scores.squeeze(1), logits
     if scores.shape != (x.shape[0],):
@@ -35,7 +37,13 @@ def score(critic: nn.Module, x: Tensor, y: Tensor | None = None) -> Scores:
 def generate(generator: nn.Module, latent: Tensor, y: Tensor | None = None) -> Tensor:
     """Fake samples ``(batch, *shape)``; ``generator(z)``, or ``generator(z, y)`` given ``y``."""
     fake: Tensor = generator(latent) if y is None else generator(latent, y)
-    return fake
+    return at_least_float32(fake)
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """What leaves a network under autocast, in float32: losses, norms and interpolates of it are
+    not to be rounded further."""
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
 
 
 def features(critic: nn.Module, x: Tensor, y: Tensor | None = None) -> Tensor:
