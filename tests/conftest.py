@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +9,9 @@ import pytest
 import torch
 
 from pictures import mixed_folder
+
+# What runs measure of the machine is kept for the tests alone, those in processes of their own too.
+os.environ["STEADYGAN_CACHE"] = tempfile.mkdtemp(prefix="steadygan-test-cache-")
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ ROOT = Path(steadygan.__file__).parent
 
 # Data flows one way: a module imports from its own layer's folder and from earlier layers only.
 LAYERS = [
-    {"errors"},
+    {"errors", "cache"},
     {"interfaces", "schedules", "reference"},
     {"record", "data"},
     {"networks"},

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeAlias
@@ -31,11 +33,13 @@ from steadygan.recipes import (
     resolve,
     to_json,
 )
+from steadygan.record import Record
 from steadygan.run import Run, data_to_json
 from steadygan.stabilisers import pack
 from steadygan.training import (
     AlternatingUpdates,
     CheckpointStore,
+    Execution,
     ExtragradientUpdates,
     Observer,
     Probe,
@@ -46,10 +50,13 @@ from steadygan.training import (
     Trainer,
     Training,
     TrainingState,
+    Trial,
+    choose,
     derive_seed,
     draw_labels,
     draw_latent,
     save_tensors,
+    synchronise,
     write_atomically,
 )
 
@@ -59,6 +66,8 @@ Say: TypeAlias = Callable[[str], None]
 
 _PROBE_SAMPLES = 1_000  # that the probes are computed on, at most
 _REHEARSAL = 4  # samples (packs, where the critic judges those) of the trial before training
+_WORTH_MEASURING = 200  # steps; shorter runs are over before other ways are measured
+_TRIALS = 3  # steps that are timed for each way to carry them out
 _SHEET_IMAGES = 100
 _SHEET_VECTORS = 2_000
 
@@ -111,10 +120,10 @@ def train(
     resolved = _with_budget(resolved, overrides, seed=seed, steps=steps, minutes=minutes)
     if resolved.data != options:
         dataset = load(data, resolved.data, root=data_root)
-    resolved = _with_threads(resolved)
     for note in dataset.notes:
         say(note)
     _rehearse(resolved, dataset, chosen_device)
+    resolved = _with_execution(resolved, dataset, chosen_device)
     state = _new_state(resolved, dataset, chosen_device)
     recipe_json, data_json = to_json(resolved), data_to_json(dataset, _source(data))
     files = _new_run(out, dataset, resolved)  # nothing above writes, nothing below refuses
@@ -209,7 +218,7 @@ def _advance(
     say(
         f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.validation):,} held-out "
         f"samples of {shape} · recipe {recipe.name}, seed {recipe.seed} · {state.device}, "
-        f"{recipe.training.threads} thread(s) · {files.root}"
+        f"{Execution.of(recipe.training)} · {files.root}"
     )
     _write_json(files.status, {"status": Status.RUNNING})
     for path in (files.generator, files.metrics):
@@ -311,6 +320,7 @@ def _updates(recipe: Recipe) -> AlternatingUpdates:
         ema=recipe.ema,
         clip_gradient_norm=recipe.training.clip_gradient_norm,
         accumulation=recipe.training.accumulation,
+        precision=Execution.of(recipe.training).precision,
     )
 
 
@@ -370,6 +380,7 @@ def _new_state(recipe: Recipe, dataset: Dataset, device: torch.device) -> Traini
     check_networks({"critic": networks["critic"]}, critic_spec, recipe.latent_dim)
     for network in networks.values():
         network.to(device).train()
+        Execution.of(recipe.training).lay_out(network)
     for constraint in recipe.constraint:
         constraint.prepare(networks["critic"])
     return TrainingState(
@@ -392,16 +403,11 @@ def _rehearse(recipe: Recipe, dataset: Dataset, device: torch.device) -> None:
     Raises:
         SteadyganError: whatever the recipe's pieces, ours or the user's, say or raise.
     """
-    state = _new_state(recipe, dataset, device)
     packs = recipe.training.accumulation * (1 if recipe.packing is None else recipe.packing.size)
     batch = min(_REHEARSAL * packs, recipe.training.batch_size)
-    updates = replace(_updates(recipe), batch_size=batch, n_critic=1, burst=None)
-    chosen = torch.arange(batch) % len(dataset.train)
-    y = None if dataset.train.y is None else dataset.train.y[chosen]
-    few = _on_device(Samples(dataset.train.x[chosen], y), recipe, state)
-    step = ExtragradientUpdates(updates) if recipe.extragradient else updates
     try:
-        step(state, lambda: dataset.encode(few), 0.0)
+        step = _trial_of(recipe, dataset, device, batch)
+        step()
     except SteadyganError:
         raise
     except Exception as error:  # whatever a piece of the user's raises
@@ -409,6 +415,19 @@ def _rehearse(recipe: Recipe, dataset: Dataset, device: torch.device) -> None:
         raise RecipeError(
             f"the recipe {recipe.name} fails in its first step ({reason})."
         ) from error
+
+
+def _trial_of(
+    recipe: Recipe, dataset: Dataset, device: torch.device, batch: int
+) -> Callable[[], dict[str, list[Record]]]:
+    """A step of a state that is thrown away, with one critic update, on always the same samples."""
+    state = _new_state(recipe, dataset, device)
+    updates = replace(_updates(recipe), batch_size=batch, n_critic=1, burst=None)
+    chosen = torch.arange(batch) % len(dataset.train)
+    y = None if dataset.train.y is None else dataset.train.y[chosen]
+    few = _on_device(Samples(dataset.train.x[chosen], y), recipe, state)
+    step = ExtragradientUpdates(updates) if recipe.extragradient else updates
+    return lambda: step(state, lambda: dataset.encode(few), 0.0)
 
 
 def _measure(
@@ -487,11 +506,45 @@ def _with_budget(
     return recipe if seed is None else replace(recipe, seed=seed)
 
 
-def _with_threads(recipe: Recipe) -> Recipe:
-    """Freeze the number of threads: with another one, sums may be rounded otherwise."""
-    threads = recipe.training.threads or torch.get_num_threads()
-    torch.set_num_threads(threads)
-    return replace(recipe, training=replace(recipe.training, threads=threads))
+def _with_execution(recipe: Recipe, dataset: Dataset, device: torch.device) -> Recipe:
+    """Choose what the recipe leaves open of how steps are carried out, and freeze it."""
+    training = recipe.training
+    execution = Execution.of(training)
+    if training.steps is None or training.steps >= _WORTH_MEASURING:
+        key = {
+            "recipe": {
+                k: v for k, v in to_json(replace(recipe, seed=0)).items() if k != "training"
+            },
+            "batch": (training.batch_size, training.accumulation),
+            "spec": dataset.spec,
+        }
+        execution = choose(
+            training,
+            partial(_trial, recipe, dataset, device),
+            key=key,
+            images=len(dataset.spec.shape) == 3,
+            device=device,
+        )
+    torch.set_num_threads(execution.threads)
+    return replace(recipe, training=execution.freeze(training))
+
+
+def _trial(recipe: Recipe, dataset: Dataset, device: torch.device, execution: Execution) -> Trial:
+    """A few steps of a state that is thrown away: their time, and the first one's penalties."""
+    torch.set_num_threads(execution.threads)
+    frozen = replace(recipe, training=execution.freeze(recipe.training))
+    step = _trial_of(frozen, dataset, device, recipe.training.batch_size)
+    first = step()["critic"][0]
+    names = {term.name for term in recipe.penalty}
+    seconds = []
+    for _ in range(_TRIALS):
+        synchronise(device)
+        began = time.perf_counter()
+        step()
+        synchronise(device)
+        seconds.append(time.perf_counter() - began)
+    penalties = {name: float(value) for name, value in first.terms.items() if name in names}
+    return Trial(min(seconds), penalties)
 
 
 def _new_run(out: str | Path | None, dataset: Dataset, recipe: Recipe) -> RunFiles:

@@ -6,6 +6,7 @@ from steadygan.training.checkpoint import (
     save_tensors,
     write_atomically,
 )
+from steadygan.training.execution import Execution, Trial, choose, synchronise
 from steadygan.training.extragradient import ExtragradientUpdates
 from steadygan.training.loop import Outcome, Trainer
 from steadygan.training.optimisers import (
@@ -33,6 +34,7 @@ __all__ = [
     "BestSoFar",
     "Burst",
     "CheckpointStore",
+    "Execution",
     "ExtragradientUpdates",
     "Observer",
     "OptimiserSettings",
@@ -50,12 +52,15 @@ __all__ = [
     "Trainer",
     "Training",
     "TrainingState",
+    "Trial",
     "Updates",
+    "choose",
     "derive_seed",
     "draw_labels",
     "draw_latent",
     "evaluating",
     "load_tensors",
     "save_tensors",
+    "synchronise",
     "write_atomically",
 ]

@@ -8,6 +8,9 @@ from typing import Literal
 
 from steadygan.errors import RecipeError
 
+PRECISIONS = ("auto", "float32", "bfloat16")
+MEMORY_FORMATS = ("auto", "contiguous", "channels_last")
+
 
 @dataclass(frozen=True)
 class Signal:
@@ -68,7 +71,11 @@ class Training:
         plateau: an optional early end.
         rollback_limit: non-finite updates after which the run is given up; before that each one
             is refused and the run rolls back to its last checkpoint.
-        threads: of the CPU; None takes what the machine offers, and freezes it in the run.
+        precision: ``"float32"``, ``"bfloat16"`` (autocast) or ``"auto"``.
+        memory_format: of images and convolutions: ``"contiguous"``, ``"channels_last"`` or
+            ``"auto"``.
+        threads: of the CPU; None chooses. What is left open here is measured before training
+            (``training.execution``) and frozen in the run.
     """
 
     steps: int | None = 10_000
@@ -85,6 +92,8 @@ class Training:
     best: Signal | None = Signal("probe.coverage", "higher")
     plateau: Plateau | None = None
     rollback_limit: int = 3
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
     threads: int | None = None
 
     def __post_init__(self) -> None:
@@ -108,6 +117,11 @@ class Training:
             if (getattr(self, name) or 0) > most:
                 raise RecipeError(
                     f"training.{name} is {getattr(self, name):,}: choose at most {most:,}."
+                )
+        for name, choices in (("precision", PRECISIONS), ("memory_format", MEMORY_FORMATS)):
+            if getattr(self, name) not in choices:
+                raise RecipeError(
+                    f"training.{name} is {getattr(self, name)!r}: choose {', '.join(choices)}."
                 )
         for name in ("probe_every", "sample_every", "rollback_limit"):
             if getattr(self, name) < 0:

@@ -156,9 +156,12 @@ class TrainingState:
             for key, value in _under(tensors, f"optimisers.{name}.").items():
                 index, slot = key.split(".", 1)
                 slots.setdefault(int(index), {})[slot] = value
+            parameters = [p for group in optimiser.param_groups for p in group["params"]]
+            for number, mine in slots.items():
+                slots[number] = {k: _laid_out(v, parameters[number]) for k, v in mine.items()}
             groups = optimiser.state_dict()["param_groups"]
-            for mine, saved in zip(groups, numbers["optimisers"][name], strict=True):
-                mine.update({k: tuple(v) if isinstance(v, list) else v for k, v in saved.items()})
+            for group, saved in zip(groups, numbers["optimisers"][name], strict=True):
+                group.update({k: tuple(v) if isinstance(v, list) else v for k, v in saved.items()})
             optimiser.load_state_dict({"state": slots, "param_groups": groups})
         for name, rng in self.rngs.items():
             rng.set_state(tensors[f"rngs.{name}"])
@@ -188,6 +191,13 @@ def _groups(optimiser: Optimizer) -> list[dict[str, Any]]:
         {key: value for key, value in group.items() if key != "params"}
         for group in optimiser.state_dict()["param_groups"]
     ]
+
+
+def _laid_out(value: Any, parameter: Tensor) -> Any:
+    """In the parameter's own memory format, which files do not keep and fused updates rely on."""
+    if isinstance(value, Tensor) and value.shape == parameter.shape:
+        return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+    return value
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

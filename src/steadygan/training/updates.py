@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeAlias, TypeVar
@@ -110,6 +111,7 @@ class AlternatingUpdates:
     clip_gradient_norm: float | None = None
     accumulation: int = 1
     couples_samples: bool | None = None
+    precision: str = "float32"
 
     def __call__(
         self, state: TrainingState, next_real: NextBatch, progress: float
@@ -135,6 +137,15 @@ class AlternatingUpdates:
 
     def update_critic(self, state: TrainingState, real: Samples, progress: float) -> Record:
         """One update of the critic on one real batch and as many fakes."""
+        with self._autocast(state):
+            return self._update_critic(state, real, progress)
+
+    def update_generator(self, state: TrainingState, real: Samples, progress: float) -> Record:
+        """One update of the generator; ``real`` gives conditions and, where needed, scores."""
+        with self._autocast(state):
+            return self._update_generator(state, real, progress)
+
+    def _update_critic(self, state: TrainingState, real: Samples, progress: float) -> Record:
         generator, critic = state.networks["generator"], state.networks["critic"]
         set_values(state.optimisers["critic"], self.critic_optimiser, progress)
         with torch.no_grad():
@@ -160,8 +171,7 @@ class AlternatingUpdates:
         state.updates["critic"] += 1
         return record
 
-    def update_generator(self, state: TrainingState, real: Samples, progress: float) -> Record:
-        """One update of the generator; ``real`` gives conditions and, where needed, scores."""
+    def _update_generator(self, state: TrainingState, real: Samples, progress: float) -> Record:
         critic = state.averages.get(HISTORICAL_CRITIC, state.networks["critic"])
         set_values(state.optimisers["generator"], self.generator_optimiser, progress)
         batch_terms = {name_of(each): each for each in self._each(BatchTerm)}
@@ -209,6 +219,12 @@ class AlternatingUpdates:
         if self._each(ParameterTerm):
             kept |= {history_of(name): network for name, network in networks.items()}
         return {name: untrained_copy(network) for name, network in kept.items()}
+
+    def _autocast(self, state: TrainingState) -> AbstractContextManager[object]:
+        """One per update: casts of weights are kept within it, and the update changes weights."""
+        if self.precision == "float32":
+            return nullcontext()
+        return torch.autocast(state.device.type, dtype=torch.bfloat16)
 
     def _each(self, kind: type[T]) -> list[T]:
         return [each for each in self.stabilisers if isinstance(each, kind)]

@@ -1,0 +1,16 @@
+"""Where steadygan keeps what it can make again: measurements of the machine, decoded data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def cache_folder() -> Path | None:
+    """``$STEADYGAN_CACHE``, else ``steadygan`` in ``$XDG_CACHE_HOME`` or ``~/.cache``; None where
+    STEADYGAN_CACHE is ``off``. It need not exist."""
+    chosen = os.environ.get("STEADYGAN_CACHE")
+    if chosen:
+        return None if chosen == "off" else Path(chosen)
+    shared = os.environ.get("XDG_CACHE_HOME")
+    return (Path(shared) if shared else Path.home() / ".cache") / "steadygan"
