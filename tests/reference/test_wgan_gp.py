@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
-from steadygan.errors import DataError, RecipeError
+from steadygan.errors import UsageError
 from steadygan.reference import WGANGP, Adam, RMSProp
+from steadygan.reference.layers import Array
 
 
 def ring(n: int = 500) -> np.ndarray:
@@ -99,16 +102,78 @@ def test_the_published_defaults_of_numpy_ml() -> None:
     assert model.initialisation == "he_uniform"
 
 
-def test_what_cannot_be_is_one_line() -> None:
-    with pytest.raises(DataError, match="finite rows"):
-        small().fit(np.full((3, 2), np.nan), progress=False)
-    with pytest.raises(DataError, match="finite rows"):
-        small().fit(np.zeros(3), progress=False)
-    with pytest.raises(RecipeError, match="n_critic"):
-        small(n_critic=0)
-    with pytest.raises(RecipeError, match="average"):
-        small(average=1.0)
-    with pytest.raises(RecipeError, match="call fit"):
-        small().sample(3)
-    with pytest.raises(RecipeError, match="not finite"), np.errstate(all="ignore"):
-        small(optimiser=Adam(1e9)).fit(ring(), steps=50, progress=False)
+def fitted() -> WGANGP:
+    return small().fit(ring(), steps=1, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "complaint"),
+    [
+        (lambda: small().fit(np.full((3, 2), np.nan), progress=False), "NaN or infinite"),
+        (lambda: small().fit(np.zeros(3), progress=False), r"shape \(n, columns\), not \(3,\)"),
+        (lambda: small().fit(np.array([["a"]]), progress=False), "not numbers"),
+        (lambda: fitted().fit(np.zeros((4, 3)), progress=False), "3 columns"),
+        (lambda: fitted().critic_estimate(np.zeros((4, 3))), "3 columns"),
+        (lambda: small().critic_estimate(ring()), "call fit"),
+        (lambda: small().sample(3), "call fit"),
+        (lambda: fitted().sample(-1), "count is -1"),
+        (lambda: small(n_critic=0), "n_critic is 0"),
+        (lambda: small(hidden=(8, 0)), r"hidden\[1\] is 0"),
+        (lambda: small(average=1.0), "average"),
+        (lambda: small(penalty=-1.0), "penalty"),
+        (lambda: small(bounds=(1.0, -1.0)), "lower one first"),
+        (lambda: small(optimiser=Adam(-1.0)), "learning rate"),
+        (lambda: small(optimiser=Adam(1e9)).fit(ring(), steps=50, progress=False), "not finite"),
+    ],
+)
+def test_what_cannot_be_is_one_line(attempt: Callable[[], object], complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        attempt()
+
+
+def test_an_interrupted_fit_keeps_its_settings_and_goes_on() -> None:
+    class Interrupting(WGANGP):
+        def update_generator(self, latent: Array) -> float:
+            if len(self.history.get("estimate", [])) == 2 and not self.interrupted:
+                self.interrupted = True
+                raise KeyboardInterrupt
+            return super().update_generator(latent)
+
+        interrupted = False
+
+    model = Interrupting(latent_dim=2, hidden=(8,), decay=True, optimiser=Adam(1e-3))
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(ring(), steps=5, progress=False)
+    assert model.optimiser == Adam(1e-3)
+    model.fit(ring(), steps=5, progress=False)
+    assert len(model.history["estimate"]) == 7
+
+
+class Watched(WGANGP):
+    """Keeps what its updates are given."""
+
+    def update_critic(self, real: Array, latent: Array, epsilon: Array) -> dict[str, float]:
+        self.seen.append((real, latent, epsilon, self.optimiser.lr))
+        return super().update_critic(real, latent, epsilon)
+
+    seen: list[tuple[Array, Array, Array, float]]
+
+
+def test_every_update_has_samples_noise_and_places_of_its_own() -> None:
+    model = Watched(latent_dim=2, hidden=(8,), batch_size=16, n_critic=2)
+    model.seen = []
+    model.fit(ring(), steps=2, progress=False)
+    assert len(model.seen) == 4
+    for index in range(3):  # samples, latents, ε: all differ, within a batch and between batches
+        drawn = np.stack([seen[index] for seen in model.seen]).reshape(64, -1)
+        assert len(np.unique(drawn, axis=0)) >= 60
+    epsilon = np.stack([seen[2] for seen in model.seen])
+    assert epsilon.shape == (4, 16, 1)
+    assert 0.0 <= epsilon.min() < 0.2 < 0.8 < epsilon.max() < 1.0
+
+
+def test_the_learning_rate_falls_to_zero_over_a_fit() -> None:
+    model = Watched(latent_dim=2, hidden=(8,), n_critic=1, decay=True, optimiser=Adam(0.4))
+    model.seen = []
+    model.fit(ring(), steps=4, progress=False)
+    assert [seen[3] for seen in model.seen] == pytest.approx([0.4, 0.3, 0.2, 0.1])

@@ -56,9 +56,16 @@ class WGANGP:
     history: dict[str, list[float]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("latent_dim", "n_critic", "batch_size"):
-            if getattr(self, name) < 1:
-                raise RecipeError(f"{name} is {getattr(self, name)}: choose at least 1.")
+        counts = {name: getattr(self, name) for name in ("latent_dim", "n_critic", "batch_size")}
+        counts |= {f"hidden[{i}]": units for i, units in enumerate(np.atleast_1d(self.hidden))}
+        for name, count in counts.items():
+            if count != int(count) or count < 1:
+                raise RecipeError(f"{name} is {count}: choose a whole number, at least 1.")
+        self.hidden = tuple(int(units) for units in np.atleast_1d(self.hidden))
+        if not self.optimiser.lr > 0:
+            raise RecipeError(f"the learning rate is {self.optimiser.lr}: choose one above 0.")
+        if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
+            raise RecipeError(f"bounds are {self.bounds}: give the lower one first.")
         if self.penalty < 0 or (self.clip is not None and self.clip <= 0):
             raise RecipeError("penalty must be 0 or more, clip above 0 or None.")
         if not 0.0 <= self.average < 1.0:
@@ -95,28 +102,35 @@ class WGANGP:
         """Train on rows ``(n, columns)`` for ``steps`` generator updates; may be called again.
 
         Raises:
-            DataError: not a table of finite numbers with at least one row.
+            DataError: not a table of finite numbers with at least one row, or not as wide as what
+                the networks were built for.
+            RecipeError: a loss is no longer finite.
         """
-        data = np.asarray(data, self.dtype)
-        if data.ndim != 2 or 0 in data.shape or not np.isfinite(data).all():
-            raise DataError(f"fit needs finite rows (n, columns), not shape {data.shape}.")
+        data = self._rows(data)
         if self.critic is None:
             self.build(data.shape[1])
         full = self.optimiser
-        for step in _counted(steps, progress):
-            if self.decay:
-                self.optimiser = replace(full, lr=full.lr * (1.0 - step / steps))  # type: ignore[type-var]
+        try:
+            for step in _counted(steps, progress):
+                if self.decay:
+                    self.optimiser = replace(full, lr=full.lr * (1.0 - step / steps))  # type: ignore[type-var]
+                numbers = self._step(data)
+                if not np.isfinite(list(numbers.values())).all():
+                    raise RecipeError(f"a loss is not finite at step {step + 1}: lower lr.")
+                for name, value in numbers.items():
+                    self.history.setdefault(name, []).append(value)
+        finally:  # an interrupted fit can be continued
+            self.optimiser = full
+        return self
+
+    def _step(self, data: Array) -> dict[str, float]:
+        """``n_critic`` updates of the critic, each on fresh samples, and one of the generator."""
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is said by ``fit``
             for _ in range(self.n_critic):
                 chosen = self._rng.integers(len(data), size=self.batch_size)
                 epsilon = self._rng.random((self.batch_size, 1), self.dtype)
                 numbers = self.update_critic(data[chosen], self._latent(), epsilon)
-            numbers["generator_loss"] = self.update_generator(self._latent())
-            for name, value in numbers.items():
-                self.history.setdefault(name, []).append(value)
-            if not np.isfinite(list(numbers.values())).all():
-                raise RecipeError(f"the losses are not finite after {step + 1} steps: lower lr.")
-        self.optimiser = full
-        return self
+            return numbers | {"generator_loss": self.update_generator(self._latent())}
 
     def update_critic(self, real: Array, latent: Array, epsilon: Array) -> dict[str, float]:
         """One critic update on rows ``(batch, columns)``, latents ``(batch, latent_dim)`` and the
@@ -165,18 +179,37 @@ class WGANGP:
 
     def sample(self, count: int, *, seed: int = 0) -> Array:
         """``count`` rows; the same seed gives the same rows."""
+        if count < 0:
+            raise RecipeError(f"count is {count}: choose 0 or more.")
         rng = np.random.default_rng([self.seed, seed])
         latent: Array = rng.standard_normal((count, self.latent_dim)).astype(self.dtype)
         return self.generate(latent, averaged=self.average > 0)
 
     def critic_estimate(self, data: Array, *, seed: int = 0) -> float:
         """mean D(data) − mean D(as many samples): the earth mover's distance, up to the slope."""
-        data = np.asarray(data, self.dtype)
-        fake = self.sample(len(data), seed=seed)
+        fake = self.sample(len(np.atleast_1d(data)), seed=seed)
+        data = self._rows(data)
         assert self.critic is not None
         return float(
             self.critic.forward(data).output.mean() - self.critic.forward(fake).output.mean()
         )
+
+    def _rows(self, data: Array) -> Array:
+        """``data`` as finite rows of the networks' width; raises DataError if they are not."""
+        try:
+            rows: Array = np.asarray(data, self.dtype)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"the data are not numbers ({error}).") from None
+        if rows.ndim != 2 or 0 in rows.shape:
+            raise DataError(f"the data need the shape (n, columns), not {rows.shape}.")
+        if not np.isfinite(rows).all():
+            raise DataError("the data hold NaN or infinite numbers: fill or remove them.")
+        if self.critic is not None and rows.shape[1] != len(self.critic.weights[0]):
+            raise DataError(
+                f"the data have {rows.shape[1]} columns, the networks were built for "
+                f"{len(self.critic.weights[0])}."
+            )
+        return rows
 
     def _latent(self) -> Array:
         shape = (self.batch_size, self.latent_dim)
