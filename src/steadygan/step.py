@@ -34,6 +34,7 @@ from steadygan.interfaces import (
 )
 from steadygan.networks.call import generate, judge, score
 from steadygan.networks.conditioning import MinibatchStandardDeviation
+from steadygan.networks.dense_pass import DenseLayers, dense_critic
 from steadygan.networks.double_backward import differentiable_gradients
 from steadygan.objectives import AuxiliaryClassifier
 from steadygan.penalties import Term, gradient_norms, leaf
@@ -117,17 +118,17 @@ def critic_step(
     optimiser.zero_grad(set_to_none=True)
     for index in range(accumulation):
         part_real, part_fake = parts.take(real, index), parts.take(fake, index)
-        (real_scores, real_logits), (fake_scores, fake_logits) = _judge_apart_or_joined(
-            critic, [part_real, part_fake], apart=couples_samples
+        at = [None if p is None else parts.take(p, index) for p in points]
+        judged, gradients = _passes(
+            critic, [part_real, part_fake], [p for p in at if p is not None], apart=couples_samples
         )
+        (real_scores, real_logits), (fake_scores, fake_logits) = judged
         terms = {name_of(objective): objective.critic_loss(real_scores, fake_scores)}
         if auxiliary is not None:
             terms[auxiliary.name] = auxiliary.critic_loss(
                 *_classified(real_logits, part_real), *_classified(fake_logits, part_fake)
             )
         parts.keep_scores(real_scores, fake_scores)
-        at = [None if p is None else leaf(parts.take(p, index)) for p in points]
-        gradients = _gradients_at(critic, [p for p in at if p is not None], apart=couples_samples)
         for term, where in zip(due, at, strict=True):
             if where is None:
                 cost = term.penalty(critic, part_real, part_fake, rng=rng)
@@ -367,18 +368,45 @@ def _judge_apart_or_joined(
     return list(zip(torch.split(scores, sizes), split, strict=True))
 
 
-def _gradients_at(critic: nn.Module, points: Sequence[Samples], *, apart: bool) -> Iterator[Tensor]:
-    """The input gradients at several sets of points, in order, from one pass and one gradient.
+def _passes(
+    critic: nn.Module, batches: Sequence[Samples], points: Sequence[Samples], *, apart: bool
+) -> tuple[list[tuple[Scores, Tensor | None]], Iterator[Tensor]]:
+    """The scores (and logits) of the batches, and the input gradients at the points, in order.
 
     The points have a pass of their own, apart from real and fake samples: the graph of the second
     derivative spans the whole batch it is taken in, and with all three joined it costs 1.3 to 2
-    times as much (docs/decisions/0003-two-passes.md).
+    times as much (docs/decisions/0003-two-passes.md). Not so in a dense critic, whose gradients
+    are worked out by hand.
     """
     if not points:
-        return iter(())
+        return _judge_apart_or_joined(critic, batches, apart=apart), iter(())
+    dense = None if apart else dense_critic(critic, points[0].x)
+    if dense is not None:
+        return _dense_passes(*dense, batches, points)
+    judged = _judge_apart_or_joined(critic, batches, apart=apart)
+    leaves = [leaf(p) for p in points]
 
     def total() -> Tensor:
-        judged = _judge_apart_or_joined(critic, points, apart=apart)
+        judged = _judge_apart_or_joined(critic, leaves, apart=apart)
         return torch.stack([scores.sum() for scores, _ in judged]).sum()
 
-    return iter(differentiable_gradients(total, [p.x for p in points]))
+    return judged, iter(differentiable_gradients(total, [p.x for p in leaves]))
+
+
+def _dense_passes(
+    layers: DenseLayers,
+    rows: Callable[[Tensor, Tensor | None], Tensor],
+    batches: Sequence[Samples],
+    points: Sequence[Samples],
+) -> tuple[list[tuple[Scores, Tensor | None]], Iterator[Tensor]]:
+    scores, gradients = layers.scores_and_gradients(
+        torch.cat([rows(batch.x, batch.y) for batch in batches]),
+        torch.cat([rows(p.x, p.y) for p in points]),
+    )
+    apart = torch.split(scores, [len(batch) for batch in batches])
+    by_points = torch.split(gradients, [len(p) for p in points])
+    return [(each, None) for each in apart], (
+        # A label that was joined to the input comes after it.
+        found[:, : p.x[0].numel()].reshape(p.x.shape)
+        for found, p in zip(by_points, points, strict=True)
+    )

@@ -77,6 +77,11 @@ class Head(nn.Module):
         if classes is not None and conditioning == AUXILIARY:
             self.classify = nn.Linear(features, classes)
 
+    @property
+    def is_linear(self) -> bool:
+        """Whether it is its linear layer and no more."""
+        return self.spread is None and self.embedding is None and self.classify is None
+
     def forward(self, features: Tensor, y: Tensor | None = None) -> Tensor | Judgement:
         features = features if self.spread is None else self.spread(features)
         scores: Tensor = self.score(features).squeeze(1)

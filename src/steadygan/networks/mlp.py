@@ -19,6 +19,7 @@ from steadygan.networks.conditioning import (
     join_label,
     joined_classes,
 )
+from steadygan.networks.dense_pass import DenseLayers
 
 INITIALISATIONS: Mapping[str, layers.Initialise] = {
     "framework": layers.leave,
@@ -113,10 +114,18 @@ class MLPCritic(nn.Module):
         layers.pick(INITIALISATIONS, initialisation, "initialisation")(self)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor | Judgement:
-        judgement: Tensor | Judgement = self.head(
-            self.body(join_label(x.flatten(1), y, self.joined)), y
-        )
+        judgement: Tensor | Judgement = self.head(self.body(self.rows(x, y)), y)
         return judgement
+
+    def rows(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """What the first layer takes: ``(batch, inputs)``."""
+        return join_label(x.flatten(1), y, self.joined)
+
+    def dense_layers(self) -> DenseLayers | None:
+        """Its layers, where they are no more than ``forward`` calls one after the other."""
+        if type(self).forward is not MLPCritic.forward or not self.head.is_linear:
+            return None
+        return DenseLayers.of([*self.body, self.head.score])
 
 
 @dataclass(frozen=True)
