@@ -21,6 +21,7 @@ from steadygan.cli.resume import resume
 from steadygan.cli.sample import sample
 from steadygan.cli.train import train
 from steadygan.errors import SteadyganError
+from steadygan.memory import keep_freed_memory
 
 app = typer.Typer(
     name="steadygan",
@@ -63,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # to a millisecond each time; next to another busy process that made training 4 to 20 times
     # slower, and a short spin costs nothing measurable alone (docs/decisions/0008-threads.md).
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    keep_freed_memory()
     try:
         given = sys.argv[1:] if arguments is None else list(arguments)
         code = app(args=given or ["--help"], prog_name="steadygan", standalone_mode=False)
