@@ -18,7 +18,7 @@ ROOT = Path(steadygan.__file__).parent
 # Data flows one way: a module imports from its own layer's folder and from earlier layers only.
 LAYERS = [
     {"errors", "cache", "memory"},
-    {"interfaces", "schedules", "reference"},
+    {"interfaces", "schedules", "reference", "processes"},
     {"record", "data"},
     {"networks"},
     {"objectives", "penalties", "constraints", "stabilisers"},

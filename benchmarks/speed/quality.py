@@ -2,18 +2,21 @@
 
     python benchmarks/speed/quality.py [FOLDER]
 
-Steps are timed first, in turn; then every run gets as many as fit into its minutes at that speed, so
-that a busy moment of the machine does not decide.
+Steps are timed first, in turn; then every run gets as many as fit into its minutes at that speed,
+so that a busy moment of the machine does not decide.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import sys
 from pathlib import Path
 from typing import Any
 
+# As the command line does, and before torch is loaded.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for report.py
 
 import report
@@ -77,8 +80,8 @@ def main(folder: Path) -> None:
         rows,
         [
             f"- **{'holds' if holds else 'DOES NOT HOLD'}**: bfloat16's median coverage "
-            f"({statistics.median(quick):.3f}) is at least float32's ({statistics.median(plain):.3f}), "
-            "less the range that float32 has over the seeds.",
+            f"({statistics.median(quick):.3f}) is at least float32's "
+            f"({statistics.median(plain):.3f}), less the range that float32 has over the seeds.",
             "",
             f"`wgan-gp` with DCGAN of width 32, {MINUTES:g} minutes' worth of steps each at the "
             "speeds measured in turn before; two cores.",

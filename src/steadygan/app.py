@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,12 +20,28 @@ from torch import Tensor
 from steadygan.data import Dataset, load
 from steadygan.data import names as data_names
 from steadygan.environment import choose_device, environment_of, now
-from steadygan.errors import NetworkError, RecipeError, RunError, SteadyganError
+from steadygan.errors import (
+    NetworkError,
+    ProcessLostError,
+    RecipeError,
+    RunError,
+    SteadyganError,
+    UsageError,
+)
 from steadygan.history import HistoryWriter, RunFiles
 from steadygan.interfaces import GradientPenalty, Samples, SampleSpec
 from steadygan.metrics import CoverageProbe, measure, sample, samples_wanted
 from steadygan.networks import check_networks, couples_samples
 from steadygan.penalties import FiniteDifference
+from steadygan.processes import (
+    ALONE,
+    Processes,
+    check_batch,
+    join,
+    leave,
+    most_threads,
+    restarts,
+)
 from steadygan.recipes import (
     Recipe,
     default_for,
@@ -36,6 +53,7 @@ from steadygan.recipes import (
 from steadygan.record import Record
 from steadygan.run import Run, data_to_json
 from steadygan.stabilisers import pack
+from steadygan.step import has_batch_statistics
 from steadygan.training import (
     AlternatingUpdates,
     CheckpointStore,
@@ -108,7 +126,15 @@ def train(
     Raises:
         UsageError: something given cannot be used; nothing was written then.
     """
-    chosen_device = choose_device(device)
+    processes = join()
+    chosen_device = choose_device(device, processes)
+    if not processes.leads:
+        observers, say = (), _silent
+    if restarts() and (earlier := processes.told(lambda: _earlier(out))):
+        return resume(
+            earlier, recipe, data=data, device=device, data_root=data_root,
+            observers=observers, say=say,
+        )  # fmt: skip
     if isinstance(recipe, str):
         resolve(recipe)  # a misspelt name is said before the data are read
     # The source is read as the recipe says, and a recipe may depend on what was read: so first as
@@ -122,16 +148,22 @@ def train(
         dataset = load(data, resolved.data, root=data_root)
     for note in dataset.notes:
         say(note)
+    _check_sharing(resolved, processes)
     _rehearse(resolved, dataset, chosen_device)
-    resolved = _with_execution(resolved, dataset, chosen_device)
-    state = _new_state(resolved, dataset, chosen_device)
+    resolved = processes.told(lambda: _with_execution(resolved, dataset, chosen_device))
+    torch.set_num_threads(resolved.training.threads or 1)
+    state = _new_state(resolved, dataset, chosen_device, processes)
     recipe_json, data_json = to_json(resolved), data_to_json(dataset, _source(data))
-    files = _new_run(out, dataset, resolved)  # nothing above writes, nothing below refuses
+    # Nothing above writes, nothing below refuses.
+    files = RunFiles(processes.told(lambda: _new_run(out, dataset, resolved).root))
+    if not processes.leads:
+        return _advance(files, resolved, dataset, state, observers, say, processes)
     _write_json(files.data, data_json)
-    _write_json(files.environment, environment_of(chosen_device, overrides, data_root))
+    environment = environment_of(chosen_device, overrides, data_root, processes.size)
+    _write_json(files.environment, environment)
     with _alone(files):
         _write_json(files.recipe, recipe_json)  # last: now it is a run that can be resumed
-        return _advance(files, resolved, dataset, state, observers, say)
+        return _advance(files, resolved, dataset, state, observers, say, processes)
 
 
 def resume(
@@ -159,6 +191,9 @@ def resume(
     Raises:
         UsageError: the run, its data or its classes are missing or not what they were.
     """
+    processes = join()
+    if not processes.leads:
+        observers, say = (), _silent
     files = RunFiles(Path(run.directory if isinstance(run, Run) else run))
     recipe_json, data_json = files.read(files.recipe), files.read(files.data)
     environment = files.read(files.environment)
@@ -177,22 +212,30 @@ def resume(
             f"the data at {dataset.name} are not those that {files.root} was trained on: "
             f"fingerprint {dataset.fingerprint[:12]} instead of {data_json['fingerprint'][:12]}."
         )
-    chosen_device = choose_device(device or environment["device"])
-    current = environment_of(chosen_device, environment.get("overrides", []), data_root)
-    for name in ("torch", "processor", "device"):
+    chosen_device = choose_device(device or environment["device"], processes)
+    current = environment_of(
+        chosen_device, environment.get("overrides", []), data_root, processes.size
+    )
+    for name in ("torch", "processor", "device", "processes"):
         if current[name] != environment.get(name):
             say(
                 f"note: {name} was {environment.get(name)!r} and is {current[name]!r}: "
                 "the run goes on, but not bit by bit as it would have."
             )
+    _check_sharing(resolved, processes)
     if resolved.training.threads is not None:
-        torch.set_num_threads(resolved.training.threads)
-    state = _new_state(resolved, dataset, chosen_device)
+        torch.set_num_threads(min(resolved.training.threads, most_threads(processes)))
+    state = _new_state(resolved, dataset, chosen_device, processes)
+    new_budget = extended != resolved
+    if not processes.leads:
+        return _advance(
+            files, extended, dataset, state, observers, say, processes, new_budget=new_budget
+        )
     with _alone(files):
-        if extended != resolved:
+        if new_budget:
             _write_json(files.recipe, to_json(extended))
         return _advance(
-            files, extended, dataset, state, observers, say, new_budget=extended != resolved
+            files, extended, dataset, state, observers, say, processes, new_budget=new_budget
         )
 
 
@@ -203,21 +246,29 @@ def _advance(
     state: TrainingState,
     observers: Sequence[Observer],
     say: Say,
+    processes: Processes,
     *,
     new_budget: bool = False,
 ) -> Run:
     """Train from the last checkpoint, or from the start where there is none, to an end."""
     store = CheckpointStore(files.checkpoints, recipe.training.keep_checkpoints)
-    trainer = _trainer(recipe, dataset, state, store, files, say)
-    resumed = store.has_any()
+    trainer = _trainer(recipe, dataset, state, store, files, say, processes)
+    resumed = processes.told(store.has_any)
     if resumed:
         store.restore(state)
+    processes.wait()  # nobody writes a checkpoint before all have read theirs
     if new_budget:
         state.stop = None  # whoever gives more wants more, plateau or not
+    if not processes.leads:
+        with _stopping_on_signals(state, say):
+            trainer.run()
+        leave(processes)
+        return Run(files.root, recipe)
     shape = "×".join(str(side) for side in dataset.spec.shape)
     say(
         f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.validation):,} held-out "
         f"samples of {shape} · recipe {recipe.name}, seed {recipe.seed} · {state.device}, "
+        f"{f'{processes.size} processes of ' if processes.size > 1 else ''}"
         f"{Execution.of(recipe.training)} · {files.root}"
     )
     _write_json(files.status, {"status": Status.RUNNING})
@@ -231,6 +282,7 @@ def _advance(
             say(f"resuming {files.root} at step {state.step}")
         with _stopping_on_signals(state, say):
             outcome = trainer.run()
+        leave(processes)  # what follows needs no other
         if outcome.status is Status.NON_FINITE:
             store.restore(state)  # what is left to look at: the last good weights
         _save_generator(files, state)
@@ -244,6 +296,16 @@ def _advance(
         _write_json(files.status, status)
         if outcome.status in (Status.FINISHED, Status.PLATEAU):
             _measure(files, recipe, dataset, state, say)
+    except ProcessLostError as error:
+        status = {
+            "status": Status.PROCESS_LOST,
+            "reason": str(error),
+            "step": state.step,
+            "seconds": round(state.seconds, 3),
+            "ended": now(),
+        }
+        _write_json(files.status, status)
+        raise
     finally:
         history.close()
     return Run(files.root, recipe)  # with it, since it may hold classes of the caller's own
@@ -256,6 +318,7 @@ def _trainer(
     store: CheckpointStore,
     files: RunFiles,
     say: Say,
+    processes: Processes,
 ) -> Trainer:
     stored = _on_device(dataset.train, recipe, state)
     held_out = _encoded(dataset, dataset.validation, recipe, state, "validation")
@@ -285,7 +348,12 @@ def _trainer(
             "note: the critic's score of a sample changes with the rest of its batch (batch "
             "normalisation? dropout?); a gradient penalty per sample needs one that does not"
         )
-    updates = replace(_updates(recipe), couples_samples=couples)
+    if couples and processes.size > 1 and not has_batch_statistics(critic):
+        raise UsageError(
+            "the critic's score of a sample changes with the rest of its batch, and not by batch "
+            "normalisation or minibatch standard deviation: train it in one process."
+        )
+    updates = replace(_updates(recipe), couples_samples=couples, processes=processes)
     settings = recipe.training
     has_coverage = settings.probe_every and any(isinstance(p, CoverageProbe) for p in probes)
     if settings.best == Training().best and not has_coverage:
@@ -301,6 +369,7 @@ def _trainer(
         sheet_latent=draw_latent(count, recipe.latent_dim, rng),
         sheet_labels=_sheet_labels(recipe, dataset, count, state.device),
         on_sheet=write_sheet,
+        processes=processes,
     )
 
 
@@ -364,7 +433,9 @@ def _sheet_labels(
     return None if classes is None else torch.arange(count, device=device) * classes // count
 
 
-def _new_state(recipe: Recipe, dataset: Dataset, device: torch.device) -> TrainingState:
+def _new_state(
+    recipe: Recipe, dataset: Dataset, device: torch.device, processes: Processes = ALONE
+) -> TrainingState:
     """Networks, optimisers and averages before the first step, from the recipe's seed alone."""
     torch.manual_seed(derive_seed(recipe.seed, "initialisation"))
     spec, critic_spec = recipe.generator_spec(dataset.spec), recipe.critic_spec(dataset.spec)
@@ -393,7 +464,22 @@ def _new_state(recipe: Recipe, dataset: Dataset, device: torch.device) -> Traini
         },
         averages=_updates(recipe).averages(networks),
         sampler=Sampler(len(dataset.train), seed=0),
+        rank=processes.rank,
     )
+
+
+def _check_sharing(recipe: Recipe, processes: Processes) -> None:
+    """Raises UsageError where several processes cannot share a step of the recipe."""
+    if processes.size == 1:
+        return
+    pack = 1 if recipe.packing is None else recipe.packing.size
+    check_batch(recipe.training.batch_size, recipe.training.accumulation, pack, processes)
+    for term in recipe.penalty:
+        if not isinstance(term.penalty, GradientPenalty):
+            raise UsageError(
+                f"the penalty {term.name} draws for each batch it is given, and not for the whole: "
+                "train it in one process."
+            )
 
 
 def _rehearse(recipe: Recipe, dataset: Dataset, device: torch.device) -> None:
@@ -509,6 +595,7 @@ def _with_budget(
 def _with_execution(recipe: Recipe, dataset: Dataset, device: torch.device) -> Recipe:
     """Choose what the recipe leaves open of how steps are carried out, and freeze it."""
     training = recipe.training
+    torch.set_num_threads(most_threads(join()))
     execution = Execution.of(training)
     if training.steps is None or training.steps >= _WORTH_MEASURING:
         key = {
@@ -547,6 +634,19 @@ def _trial(recipe: Recipe, dataset: Dataset, device: torch.device, execution: Ex
     return Trial(min(seconds), penalties)
 
 
+def _earlier(out: str | Path | None) -> Path | None:
+    """The run that these processes trained before one of them was lost, if they had begun it."""
+    note = _note_of_torchrun()
+    root = Path(out) if out is not None else Path(note.read_text()) if note.exists() else None
+    return root if root is not None and RunFiles(root).recipe.exists() else None
+
+
+def _note_of_torchrun() -> Path:
+    """Where a run without ``--out`` is noted, by the process that started this one and will start
+    the next."""
+    return Path("runs") / f".torchrun-{os.getppid()}"
+
+
 def _new_run(out: str | Path | None, dataset: Dataset, recipe: Recipe) -> RunFiles:
     """A new or empty directory for the run.
 
@@ -576,6 +676,8 @@ def _new_run(out: str | Path | None, dataset: Dataset, recipe: Recipe) -> RunFil
             except FileExistsError:
                 number += 1
             else:
+                if join().size > 1:
+                    _note_of_torchrun().write_text(str(root))
                 return RunFiles(root)
     except OSError as error:
         raise RunError(

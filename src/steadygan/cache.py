@@ -6,11 +6,13 @@ import os
 from pathlib import Path
 
 
-def cache_folder() -> Path | None:
-    """``$STEADYGAN_CACHE``, else ``steadygan`` in ``$XDG_CACHE_HOME`` or ``~/.cache``; None where
-    STEADYGAN_CACHE is ``off``. It need not exist."""
+def cache_folder() -> Path:
+    """``$STEADYGAN_CACHE``, else ``steadygan`` in ``$XDG_CACHE_HOME`` or ``~/.cache``.
+
+    It need not exist, and need not be writable: nothing depends on it but time.
+    """
     chosen = os.environ.get("STEADYGAN_CACHE")
     if chosen:
-        return None if chosen == "off" else Path(chosen)
+        return Path(chosen)
     shared = os.environ.get("XDG_CACHE_HOME")
     return (Path(shared) if shared else Path.home() / ".cache") / "steadygan"

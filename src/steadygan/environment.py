@@ -14,16 +14,21 @@ from typing import Any
 import torch
 
 from steadygan.errors import UsageError
+from steadygan.processes import ALONE, Processes, local_rank
 
 
-def choose_device(name: str) -> torch.device:
-    """The device called ``name``; ``"auto"`` takes CUDA where there is some, else the CPU.
+def choose_device(name: str, processes: Processes = ALONE) -> torch.device:
+    """The device called ``name``; ``"auto"`` takes CUDA where there is some, else the CPU. Of
+    several processes each takes a GPU of its own.
 
     Raises:
         UsageError: torch does not know it, or cannot use it here.
     """
+    gpu = f"cuda:{local_rank()}" if processes.size > 1 else "cuda"
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device(gpu if torch.cuda.is_available() else "cpu")
+    if name == "cuda" or (processes.size > 1 and name.startswith("cuda:")):
+        name = gpu
     try:
         device = torch.device(name)
         if device.type == "meta":
@@ -36,7 +41,10 @@ def choose_device(name: str) -> torch.device:
 
 
 def environment_of(
-    device: torch.device, overrides: Sequence[str], data_root: str | Path | None
+    device: torch.device,
+    overrides: Sequence[str],
+    data_root: str | Path | None,
+    processes: int = 1,
 ) -> dict[str, Any]:
     """What a run's numbers depend on beside its recipe and data, JSON-able."""
     try:
@@ -51,6 +59,7 @@ def environment_of(
         "processor": torch.backends.cpu.get_cpu_capability(),
         "cores": os.cpu_count(),
         "device": str(device),
+        "processes": processes,
         "command": sys.argv,
         "overrides": list(overrides),
         "data_root": None if data_root is None else str(Path(data_root).resolve()),

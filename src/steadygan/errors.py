@@ -6,6 +6,7 @@
     │   ├── RecipeError      a recipe, or a value set on it, does not fit
     │   ├── NetworkError     a network does not fit the data or the method
     │   └── RunError         a run directory is missing, incomplete or does not match
+    ├── ProcessLostError     another process that trains the same run has ended
     └── MissingExtraError    an optional dependency is needed; also an ImportError
 
 A message says what is wrong, where, and what to do, in one line. The command line prints it and
@@ -37,6 +38,10 @@ class NetworkError(UsageError):
 
 class RunError(UsageError):
     """A run directory is missing, incomplete or does not match."""
+
+
+class ProcessLostError(SteadyganError, RuntimeError):
+    """Another process that trains the same run has ended, or cannot be reached."""
 
 
 class MissingExtraError(SteadyganError, ImportError):

@@ -38,6 +38,7 @@ from steadygan.networks.dense_pass import DenseLayers, dense_critic
 from steadygan.networks.double_backward import differentiable_gradients
 from steadygan.objectives import AuxiliaryClassifier
 from steadygan.penalties import Term, gradient_norms, leaf
+from steadygan.processes import ALONE, Processes
 from steadygan.record import Record, Scalar, Statistics
 
 View: TypeAlias = Callable[[Samples], Samples]  # what the critic sees instead of a batch
@@ -63,6 +64,7 @@ def critic_step(
     clip_gradient_norm: float | None = None,
     accumulation: int = 1,
     couples_samples: bool | None = None,
+    processes: Processes = ALONE,
 ) -> Record:
     """One update of the critic.
 
@@ -88,7 +90,7 @@ def critic_step(
             trial what else there may be.
 
     Raises:
-        ValueError: the batches differ in size, or ``accumulation`` does not divide it.
+        ValueError: the batches differ in size, or cannot be divided into as many parts.
     """
     real, fake = _samples(real), _samples(fake)
     fake = Samples(fake.x.detach(), fake.y)
@@ -114,32 +116,37 @@ def critic_step(
         else None
         for term in due
     ]
-    parts = _Parts(accumulation, len(real))
+    parts = _Parts(accumulation, len(real), processes)
     optimiser.zero_grad(set_to_none=True)
-    for index in range(accumulation):
-        part_real, part_fake = parts.take(real, index), parts.take(fake, index)
-        at = [None if p is None else parts.take(p, index) for p in points]
-        judged, gradients = _passes(
-            critic, [part_real, part_fake], [p for p in at if p is not None], apart=couples_samples
-        )
-        (real_scores, real_logits), (fake_scores, fake_logits) = judged
-        terms = {name_of(objective): objective.critic_loss(real_scores, fake_scores)}
-        if auxiliary is not None:
-            terms[auxiliary.name] = auxiliary.critic_loss(
-                *_classified(real_logits, part_real), *_classified(fake_logits, part_fake)
+    with processes.passing():
+        for index in range(accumulation):
+            part_real, part_fake = parts.take(real, index), parts.take(fake, index)
+            at = [None if p is None else parts.take(p, index) for p in points]
+            judged, gradients = _passes(
+                critic,
+                [part_real, part_fake],
+                [p for p in at if p is not None],
+                apart=couples_samples,
             )
-        parts.keep_scores(real_scores, fake_scores)
-        for term, where in zip(due, at, strict=True):
-            if where is None:
-                cost = term.penalty(critic, part_real, part_fake, rng=rng)
-            else:
-                assert isinstance(term.penalty, GradientPenalty)
-                gradient = next(gradients)
-                cost = term.penalty.cost(gradient)
-                parts.keep_norms(term.name, gradient_norms(gradient.detach()))
-            terms[term.name] = cost * term.factor(progress)
-        terms |= {name: term() for name, term in scalars.items()}
-        parts.backward(terms, critic.parameters())
+            (real_scores, real_logits), (fake_scores, fake_logits) = judged
+            terms = {name_of(objective): objective.critic_loss(real_scores, fake_scores)}
+            if auxiliary is not None:
+                terms[auxiliary.name] = auxiliary.critic_loss(
+                    *_classified(real_logits, part_real), *_classified(fake_logits, part_fake)
+                )
+            parts.keep_scores(real_scores, fake_scores)
+            for term, where in zip(due, at, strict=True):
+                if where is None:
+                    cost = term.penalty(critic, part_real, part_fake, rng=rng)
+                else:
+                    assert isinstance(term.penalty, GradientPenalty)
+                    gradient = next(gradients)
+                    cost = term.penalty.cost(gradient)
+                    parts.keep_norms(term.name, gradient_norms(gradient.detach()))
+                terms[term.name] = cost * term.factor(progress)
+            terms |= {name: term() for name, term in scalars.items()}
+            parts.backward(terms, critic.parameters())
+    parts.share(critic.parameters())
     norms, applied = apply_update(
         {"critic": critic}, [optimiser], parts.loss, clip_gradient_norm=clip_gradient_norm
     )
@@ -164,6 +171,7 @@ def generator_step(
     objective_weight: float = 1.0,
     clip_gradient_norm: float | None = None,
     accumulation: int = 1,
+    processes: Processes = ALONE,
 ) -> Record:
     """One update of the generator; the critic is left without gradients.
 
@@ -181,7 +189,7 @@ def generator_step(
         batch_terms: weighted scalars from real and fake samples, as the critic sees them, by name.
         objective_weight: what the objective's loss is multiplied by; 0 where a batch term replaces
             it.
-        clip_gradient_norm, accumulation: as in ``critic_step``.
+        clip_gradient_norm, accumulation, processes: as in ``critic_step``.
 
     Raises:
         ValueError: the objective or a batch term needs real samples and ``real`` is None.
@@ -192,31 +200,38 @@ def generator_step(
             "pass real."
         )
     real = None if real is None else _samples(real)
-    view = view or _as_it_is
-    parts = _Parts(accumulation, latent.shape[0])
+    parts = _Parts(accumulation, latent.shape[0], processes)
     optimiser.zero_grad(set_to_none=True)
-    for index in range(accumulation):
-        part_real = None if real is None else parts.take(real, index)
-        y = None if part_real is None else part_real.y
-        fake = view(Samples(generate(generator, parts.take_tensor(latent, index), y), y))
-        fake_scores, logits = judge(critic, fake.x, fake.y)
-        real_scores = None
-        if objective.needs_real_scores or batch_terms:
-            assert part_real is not None
-            with torch.no_grad():  # a constant to the generator
-                part_real = view(part_real)
-                if objective.needs_real_scores:
-                    real_scores = score(critic, part_real.x, part_real.y)
-        parts.keep_scores(real_scores, fake_scores)
-        loss = objective.generator_loss(real_scores, fake_scores)
-        terms = {name_of(objective): loss if objective_weight == 1.0 else objective_weight * loss}
-        if auxiliary is not None:
-            terms[auxiliary.name] = auxiliary.generator_loss(*_classified(logits, fake))
-        if batch_terms:
-            assert part_real is not None
-            terms |= {name: term(part_real, fake) for name, term in batch_terms.items()}
-        terms |= {name: term() for name, term in (parameter_terms or {}).items()}
-        parts.backward(terms, generator.parameters())
+    with processes.passing():
+        for index in range(accumulation):
+            part_real = None if real is None else parts.part(real, index)
+            y = None if part_real is None else part_real.y
+            own_y = None if y is None else processes.own(y)
+            own_latent = processes.own(parts.part_tensor(latent, index))
+            fake = Samples(generate(generator, own_latent, own_y), own_y)
+            if view is not None:  # sees the whole batch, as it draws for the whole batch
+                fake = parts.own(view(Samples(processes.whole(fake.x), y)))
+            fake_scores, logits = judge(critic, fake.x, fake.y)
+            real_scores = None
+            if objective.needs_real_scores or batch_terms:
+                assert part_real is not None
+                with torch.no_grad():  # a constant to the generator
+                    part_real = parts.own(part_real if view is None else view(part_real))
+                    if objective.needs_real_scores:
+                        real_scores = score(critic, part_real.x, part_real.y)
+            parts.keep_scores(real_scores, fake_scores)
+            loss = objective.generator_loss(real_scores, fake_scores)
+            terms = {
+                name_of(objective): loss if objective_weight == 1.0 else objective_weight * loss
+            }
+            if auxiliary is not None:
+                terms[auxiliary.name] = auxiliary.generator_loss(*_classified(logits, fake))
+            if batch_terms:
+                assert part_real is not None
+                terms |= {name: term(part_real, fake) for name, term in batch_terms.items()}
+            terms |= {name: term() for name, term in (parameter_terms or {}).items()}
+            parts.backward(terms, generator.parameters())
+    parts.share(generator.parameters())
     norms, applied = apply_update(
         {"generator": generator}, [optimiser], parts.loss, clip_gradient_norm=clip_gradient_norm
     )
@@ -274,26 +289,38 @@ def has_batch_statistics(network: nn.Module) -> bool:
 
 @dataclass
 class _Parts:
-    """The parts that a batch is computed in, and the sums that make the record of the whole."""
+    """The parts that a batch is computed in, one after the other and each shared out to processes,
+    and the sums that make the record of the whole."""
 
     count: int
     size: int
+    processes: Processes
 
     def __post_init__(self) -> None:
-        if self.count < 1 or self.size % self.count:
+        if self.count < 1 or self.size % (self.count * self.processes.size):
             raise ValueError(
-                f"accumulation={self.count} does not divide the batch of {self.size} samples."
+                f"accumulation={self.count} does not divide the batch of {self.size} samples"
+                f"{f' of {self.processes.size} processes' if self.processes.size > 1 else ''}."
             )
         self._terms: dict[str, Scalar] = {}
         self._scores: dict[str, list[Tensor]] = {"real": [], "fake": []}
         self._norms: dict[str, list[Tensor]] = {}
 
-    def take_tensor(self, values: Tensor, index: int) -> Tensor:
+    def part_tensor(self, values: Tensor, index: int) -> Tensor:
         return values if self.count == 1 else values.chunk(self.count)[index]
 
+    def part(self, samples: Samples, index: int) -> Samples:
+        """One part, of all processes."""
+        y = None if samples.y is None else self.part_tensor(samples.y, index)
+        return Samples(self.part_tensor(samples.x, index), y)
+
+    def own(self, samples: Samples) -> Samples:
+        """What of a part is this process's."""
+        y = None if samples.y is None else self.processes.own(samples.y)
+        return Samples(self.processes.own(samples.x), y)
+
     def take(self, samples: Samples, index: int) -> Samples:
-        y = None if samples.y is None else self.take_tensor(samples.y, index)
-        return Samples(self.take_tensor(samples.x, index), y)
+        return self.own(self.part(samples, index))
 
     def keep_scores(self, real: Scores | None, fake: Scores) -> None:
         if real is not None:
@@ -315,6 +342,21 @@ class _Parts:
             so_far = self._terms.get(name)
             self._terms[name] = mean.detach() if so_far is None else so_far + mean.detach()
 
+    def share(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Bring gradients, terms, scores and norms of all processes together, in one exchange."""
+        if self.processes.size == 1:
+            return
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        kept = [*self._scores.values(), *self._norms.values()]
+        samples = [self.processes.spread(torch.cat(values)) for values in kept if values]
+        found = self.processes.mean([*gradients, *self._terms.values(), *samples])
+        torch._foreach_copy_(gradients, found[: len(gradients)])
+        means = iter(found[len(gradients) :])
+        self._terms = {name: next(means) for name in self._terms}
+        for values in kept:
+            if values:
+                values[:] = [next(means)]
+
     @property
     def loss(self) -> Scalar:
         return torch.stack(list(self._terms.values())).sum()
@@ -332,10 +374,6 @@ class _Parts:
 
 def _samples(batch: Samples | Tensor) -> Samples:
     return batch if isinstance(batch, Samples) else Samples(batch)
-
-
-def _as_it_is(samples: Samples) -> Samples:
-    return samples
 
 
 def _classified(logits: Tensor | None, samples: Samples) -> tuple[Tensor, Tensor]:

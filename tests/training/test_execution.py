@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -103,7 +104,7 @@ def test_the_answer_is_kept_and_damage_is_measured_again(tmp_path: Path) -> None
 
 
 def test_without_a_cache_it_is_measured_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STEADYGAN_CACHE", "off")
+    monkeypatch.setenv("STEADYGAN_CACHE", os.devnull)
     for _ in range(2):
         machine = Machine(bfloat16=0.5)
         assert chosen(Training(), machine).precision == "bfloat16"

@@ -20,7 +20,7 @@ from steadygan.cli.recipes import recipes
 from steadygan.cli.resume import resume
 from steadygan.cli.sample import sample
 from steadygan.cli.train import train
-from steadygan.errors import SteadyganError
+from steadygan.errors import ProcessLostError, SteadyganError
 from steadygan.memory import keep_freed_memory
 
 app = typer.Typer(
@@ -70,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = app(args=given or ["--help"], prog_name="steadygan", standalone_mode=False)
     except typer.TyperException as error:  # an option or argument that does not parse
         return _refuse(error.format_message(), 2)
+    except ProcessLostError as error:
+        return _refuse(str(error), 1)
     except SteadyganError as error:
         return _refuse(str(error), 2)
     except OSError as error:
@@ -81,5 +83,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse(message: str, code: int) -> int:
-    print(f"steadygan: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+    if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
+        print(f"steadygan: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
     return code

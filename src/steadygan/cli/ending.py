@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 def end(run: Run, display: Display, *, json: bool) -> int:
     """Say where the run is and how to go on; 0 finished, 1 given up, 128 + signal interrupted."""
+    if os.environ.get("RANK", "0") != "0":  # of several processes one speaks
+        return 0
     info = run.info()
     if json:
         print_json(info)

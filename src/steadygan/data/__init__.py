@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from steadygan.cache import cache_folder
 from steadygan.data.arrays import load_array, load_array_file
-from steadygan.data.cache import cache_folder
 from steadygan.data.cifar10 import CIFAR10_MARKS, load_cifar10
 from steadygan.data.codecs import ImageCodec, VectorCodec
 from steadygan.data.dataset import DataOptions, Dataset, Mixture, StackedDigits
@@ -34,7 +34,6 @@ __all__ = [
     "Mixture",
     "StackedDigits",
     "VectorCodec",
-    "cache_folder",
     "load",
     "load_array",
     "names",

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from steadygan.data import StackedDigits, cache_folder
+from steadygan.cache import cache_folder
+from steadygan.data import StackedDigits
 from steadygan.errors import RunError
 from steadygan.training import evaluating, load_tensors, save_tensors
 

@@ -17,6 +17,7 @@ from torch.nn.functional import one_hot
 
 from steadygan.interfaces import Judgement
 from steadygan.networks import layers
+from steadygan.processes import batch_mean
 
 CONCATENATION, PROJECTION, AUXILIARY = "concatenation", "projection", "auxiliary"
 CONDITIONINGS: dict[str, str] = {
@@ -47,7 +48,8 @@ class MinibatchStandardDeviation(nn.Module):
     features (Karras et al. 2018, section 3). A batch without variety shows; samples are coupled."""
 
     def forward(self, features: Tensor) -> Tensor:
-        spread = (features.var(0, correction=0) + 1e-8).sqrt().mean()
+        variance = batch_mean((features - batch_mean(features)).square())
+        spread = (variance + 1e-8).sqrt().mean()
         return torch.cat([features, spread.expand(len(features), 1)], dim=1)
 
 

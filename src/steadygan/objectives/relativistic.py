@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch.nn.functional import softplus
 
 from steadygan.interfaces import PerSample, Scores
+from steadygan.processes import batch_mean
 
 
 def pairing_loss(winners: Scores, losers: Scores) -> PerSample:
@@ -18,7 +19,7 @@ def pairing_loss(winners: Scores, losers: Scores) -> PerSample:
 
 def average_loss(winners: Scores, losers: Scores) -> PerSample:
     """−log σ(winner − mean loser) − log(1 − σ(loser − mean winner)), shape ``(batch,)``."""
-    return softplus(losers.mean() - winners) + softplus(losers - winners.mean())
+    return softplus(batch_mean(losers) - winners) + softplus(losers - batch_mean(winners))
 
 
 def _given(real_scores: Scores | None) -> Scores:

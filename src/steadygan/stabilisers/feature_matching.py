@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from steadygan.errors import RecipeError
 from steadygan.interfaces import Samples
 from steadygan.networks.call import features
+from steadygan.processes import batch_mean
 
 
 def mean_distance(real: Tensor, fake: Tensor) -> Tensor:
     """‖mean real − mean fake‖² of features ``(batch, features)``, ``()``."""
-    return (real.mean(0) - fake.mean(0)).square().sum()
+    return (batch_mean(real) - batch_mean(fake)).square().sum()
 
 
 @dataclass(frozen=True)

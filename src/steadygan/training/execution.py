@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +20,7 @@ import torch
 from torch import nn
 
 from steadygan.cache import cache_folder
+from steadygan.processes import usable_cores
 from steadygan.training.checkpoint import write_atomically
 from steadygan.training.settings import Training
 
@@ -155,7 +155,7 @@ def _alternatives(
 def bfloat16_gain(device: torch.device) -> float:
     """How many times as fast matrix products are in bfloat16 as in float32, measured once."""
     file = _file_of({"machine": machine(device), "of": "bfloat16_gain"})
-    if file is not None and file.exists():
+    if file.exists():
         try:
             return float(json.loads(file.read_text())["gain"])
         except (OSError, ValueError, KeyError):
@@ -183,10 +183,9 @@ def synchronise(device: torch.device) -> None:
 
 def machine(device: torch.device) -> dict[str, Any]:
     """What measurements of speed depend on: processor, cores that may be used, torch, device."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "processor": _processor(),
-        "cores": cores,
+        "cores": usable_cores(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
@@ -203,31 +202,24 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _file_of(key: Mapping[str, Any]) -> Path | None:
-    folder = cache_folder()
-    if folder is None:
-        return None
+def _file_of(key: Mapping[str, Any]) -> Path:
     text = json.dumps(key, sort_keys=True, default=str)
-    return folder / "execution" / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
+    return cache_folder() / "execution" / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
 
 
-def _read(file: Path | None) -> Execution | None:
-    if file is None or not file.exists():
-        return None
+def _read(file: Path) -> Execution | None:
     try:
         return Execution(**json.loads(file.read_text()))
     except (OSError, ValueError, TypeError):
-        return None  # damaged: chosen again
+        return None  # none yet, or damaged
 
 
-def _keep(file: Path | None, execution: Execution) -> None:
+def _keep(file: Path, execution: Execution) -> None:
     _write(file, asdict(execution))
 
 
-def _write(file: Path | None, content: Mapping[str, Any]) -> None:
-    """Into the cache where there is one; a run does not depend on it."""
-    if file is None:
-        return
+def _write(file: Path, content: Mapping[str, Any]) -> None:
+    """Into the cache, where that can be written."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, (json.dumps(content) + "\n").encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from torch import Tensor
 from steadygan.errors import RecipeError, did_you_mean
 from steadygan.interfaces import Samples
 from steadygan.networks.call import generate
+from steadygan.processes import ALONE, Processes
 from steadygan.record import Record, Row, RowKind, merged, prefixed, summarise
 from steadygan.training.checkpoint import CheckpointStore
 from steadygan.training.probes import Probe
@@ -21,6 +23,9 @@ from steadygan.training.settings import Training
 from steadygan.training.state import Status, Stop, TrainingState, evaluating
 from steadygan.training.updates import Updates
 from steadygan.training.watch import BestSoFar, Observer, PlateauStop
+
+# Above the number of any signal: a stop that rank 0 decided.
+_OTHER_STOP = 1_000.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class Trainer:
         sheet_latent, sheet_labels: the fixed latent batch of the sample sheets and its labels, or
             None.
         on_sheet: gets the step and the samples of ``sheet_latent``.
+        processes: that train together; only the first one reports and saves.
     """
 
     state: TrainingState
@@ -60,6 +66,7 @@ class Trainer:
     sheet_latent: Tensor | None = None
     sheet_labels: Tensor | None = None
     on_sheet: Callable[[int, Tensor], None] | None = None
+    processes: Processes = ALONE
     _best: BestSoFar | None = field(default=None, init=False)
     _signals_checked: bool = field(default=False, init=False)
 
@@ -91,11 +98,14 @@ class Trainer:
         """Train until a limit, a stop or the rollback limit; the last state is saved."""
         state = self.state
         began, spent = time.monotonic(), state.seconds
-        if not self.store.has_any():
+        if self.processes.leads and not self.store.has_any():
             self._sheet()
             self.store.save(state)  # a rollback always has somewhere to go
-        while state.stop is None:
-            progress = self.progress()
+        self.processes.wait()
+        while True:
+            progress = self._agreed_progress()
+            if state.stop is not None:
+                break
             if progress >= 1.0:
                 state.stop = Stop(Status.FINISHED, "the budget is spent")
                 break
@@ -113,13 +123,29 @@ class Trainer:
         self._emit(
             "event", {"event": "end", "status": str(outcome.status), "reason": outcome.reason}
         )
-        if outcome.status is not Status.NON_FINITE:  # there the last good checkpoint stands
-            self.store.save(state)
+        if self.processes.leads and outcome.status is not Status.NON_FINITE:
+            self.store.save(state)  # where it is, the last good checkpoint stands
         return outcome
+
+    def _agreed_progress(self) -> float:
+        """The share of the budget that the first process has spent, in all; and whether one of them
+        is to stop, so that all do after the same step."""
+        state = self.state
+        stop = 0.0
+        if state.stop is not None:
+            asked = state.stop.status is Status.INTERRUPTED
+            stop = signal.Signals[state.stop.reason].value if asked else _OTHER_STOP
+        mine = self.progress() if self.processes.leads else -1.0
+        progress, stop = self.processes.largest([mine, stop], state.device)
+        if stop and state.stop is None:
+            name = signal.Signals(int(stop)).name if stop < _OTHER_STOP else "rank 0 ended it"
+            status = Status.INTERRUPTED if stop < _OTHER_STOP else Status.FINISHED
+            state.stop = Stop(status, name)
+        return progress
 
     def _check_signals(self, records: Mapping[str, Sequence[Record]]) -> None:
         """Refuse a signal that no row will carry; once, on the records of the first step."""
-        if self._signals_checked:
+        if self._signals_checked or not self.processes.leads:
             return
         self._signals_checked = True
         best, plateau = self.settings.best, self.settings.plateau
@@ -142,6 +168,9 @@ class Trainer:
     def _report(self, *, final: bool) -> None:
         """The rows, sheets and checkpoints that are due after this step."""
         step, settings = self.state.step, self.settings
+        if not self.processes.leads:
+            self.state.window = {}
+            return
         if step % settings.record_every == 0 or final:
             self._flush()
         best = False
@@ -164,6 +193,8 @@ class Trainer:
             self._emit("record", {"progress": min(1.0, self.progress()), **numbers})
 
     def _emit(self, kind: RowKind, values: Mapping[str, Any]) -> None:
+        if not self.processes.leads:
+            return
         self.state.rows += 1
         row = Row(kind, self.state.step, round(self.state.seconds, 3), values)
         for observer in self.observers:

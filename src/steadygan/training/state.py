@@ -28,6 +28,7 @@ class Status(StrEnum):
     PLATEAU = "plateau"  # the chosen signal stopped improving
     INTERRUPTED = "interrupted"  # asked to stop; can be resumed
     NON_FINITE = "non_finite"  # given up after the rollback limit
+    PROCESS_LOST = "process_lost"  # another process of the training ended; can be resumed
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class TrainingState:
         window: records since the last row, by network; they outlive a checkpoint, so that rows
             (and what is decided by them) fall on the same steps in a resumed run.
         stop: set to end the run after the step.
+        rank: of this process. The global random streams, which networks may draw from (dropout),
+            are its own; all others are the same in every process.
     """
 
     seed: int
@@ -79,6 +82,7 @@ class TrainingState:
     seconds: float = 0.0
     window: dict[str, list[FlatRecord]] = field(default_factory=dict)
     stop: Stop | None = None
+    rank: int = 0
 
     def __post_init__(self) -> None:
         for name in ("latent", "penalty", "view"):
@@ -95,7 +99,7 @@ class TrainingState:
         for name, rng in self.rngs.items():
             rng.manual_seed(derive_seed(*here, name))
         self.sampler.seed = derive_seed(*here, "sampler")
-        shared = derive_seed(*here, "global")
+        shared = derive_seed(*here, "global", *([self.rank] if self.rank else []))
         torch.manual_seed(shared)
         random.seed(shared)
         np.random.seed(shared % 2**32)  # noqa: NPY002 what users' networks may draw from
@@ -184,6 +188,8 @@ class TrainingState:
         version, internal, gauss = numbers["python_random"]
         random.setstate((version, tuple(internal), gauss))
         np.random.set_state(tuple(numbers["numpy_random"]))  # noqa: NPY002
+        if self.rank:  # the file holds those of rank 0
+            torch.manual_seed(derive_seed(self.seed, self.step, "global", self.rank))
 
 
 def _groups(optimiser: Optimizer) -> list[dict[str, Any]]:

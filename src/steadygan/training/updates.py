@@ -27,6 +27,7 @@ from steadygan.interfaces import (
 from steadygan.networks.call import generate
 from steadygan.objectives import AuxiliaryClassifier
 from steadygan.penalties import Term
+from steadygan.processes import ALONE, Processes
 from steadygan.record import Record
 from steadygan.stabilisers import EMA, untrained_copy
 from steadygan.step import ScalarTerm, View, critic_step, generator_step
@@ -112,6 +113,7 @@ class AlternatingUpdates:
     accumulation: int = 1
     couples_samples: bool | None = None
     precision: str = "float32"
+    processes: Processes = ALONE
 
     def __call__(
         self, state: TrainingState, next_real: NextBatch, progress: float
@@ -148,8 +150,11 @@ class AlternatingUpdates:
     def _update_critic(self, state: TrainingState, real: Samples, progress: float) -> Record:
         generator, critic = state.networks["generator"], state.networks["critic"]
         set_values(state.optimisers["critic"], self.critic_optimiser, progress)
-        with torch.no_grad():
-            fake = generate(generator, self._latent(state, progress), real.y)
+        mine = self.processes
+        with torch.no_grad(), mine.passing():
+            y = None if real.y is None else mine.own(real.y)
+            fake = generate(generator, mine.own(self._latent(state, progress)), y)
+            fake = mine.whole(fake)
         record = critic_step(
             critic,
             state.optimisers["critic"],
@@ -167,6 +172,7 @@ class AlternatingUpdates:
             clip_gradient_norm=self.clip_gradient_norm,
             accumulation=self.accumulation,
             couples_samples=self.couples_samples,
+            processes=self.processes,
         )
         state.updates["critic"] += 1
         return record
@@ -189,6 +195,7 @@ class AlternatingUpdates:
             objective_weight=min((t.objective_weight for t in batch_terms.values()), default=1.0),
             clip_gradient_norm=self.clip_gradient_norm,
             accumulation=self.accumulation,
+            processes=self.processes,
         )
         state.updates["generator"] += 1
         return record
