@@ -1,4 +1,4 @@
-"""Ours beside the training steps of others: one run, the same networks, batch and threads, in turns.
+"""Our training step beside others': one run, the same networks, batch and threads, in turns.
 
     python benchmarks/speed/step.py PEERS [--only NAME…] [--settings NAME…] [--rounds R]
         [--threads N]
@@ -34,6 +34,14 @@ HEADER = [
     "setting", "contestant", "ms per iteration", "× eager float32", "ours is faster by",
     "critic + generator updates", "GFLOP/s", "share of products", "peak MiB", "of that, steps",
 ]  # fmt: skip
+
+COLUMNS = (
+    "× eager float32 and *ours is faster by*: ratios round by round, the second to ours in the "
+    "same precision, which keeps freed memory as the command does.",
+    "GFLOP/s: the operations of the plain eager loop over the time, whoever does fewer; *share of "
+    "products*: of the fastest matrix product in the contestant's precision.",
+    "Peak: of the whole process; *of that, steps*: beyond what it had before its first iteration.",
+)
 
 
 def say(line: str) -> None:
@@ -106,7 +114,9 @@ def provenance(peers: Path, names: Sequence[str]) -> str:
     return ", ".join(found) or "none with a file COMMIT"
 
 
-def main(peers: Path, names: Sequence[str], settings: Sequence[str], rounds: int, threads: int) -> None:
+def main(
+    peers: Path, names: Sequence[str], settings: Sequence[str], rounds: int, threads: int
+) -> None:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     torch.set_num_threads(threads)
     rows, notes = [HEADER], []
@@ -133,13 +143,10 @@ def main(peers: Path, names: Sequence[str], settings: Sequence[str], rounds: int
         "A training step, beside others",
         rows,
         [
-            f"WGAN-GP, {SETTINGS[0].n_critic} critic updates and one of the generator an iteration, "
-            f"{threads} thread(s), {rounds} rounds in turns. Medians of the rounds (least to most); "
-            "ratios are taken round by round. *Ours is faster by*: this contestant's time over ours "
-            "in the same precision. *GFLOP/s*: the operations of the plain eager loop over the "
-            "time, whoever does fewer; *share of products*: of the fastest matrix product in the "
-            "contestant's precision. *Peak*: the whole process; *of that, steps*: beyond what it "
-            "had before its first iteration.",
+            f"WGAN-GP; {threads} thread(s), {rounds} rounds in turns, medians (least to most). An "
+            f"iteration is {SETTINGS[0].n_critic} critic updates and one of the generator.",
+            "",
+            *(f"- {line}" for line in COLUMNS),
             "",
             f"- Matrix products, GFLOP/s: {rates.as_rows(speed)}.",
             f"- Peers: {provenance(peers, names)}.",

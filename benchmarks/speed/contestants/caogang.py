@@ -22,11 +22,12 @@ from typing import Any
 import numpy as np
 import problem
 import torch
-from contestants import Work
-from contestants.torch_work import work
 from peer_code import Script, floor_division, with_argument
 from settings import Setting
 from torch import Tensor, nn
+
+from contestants import Work
+from contestants.torch_work import work
 
 _LATENT_OF_THE_TOY = 2
 
@@ -82,9 +83,7 @@ def prepare(setting: Setting, folder: Path) -> Work:
         "autograd": SimpleNamespace(Variable=_variable, grad=torch.autograd.grad),
         "time": time,
         "xrange": range,
-        "lib": SimpleNamespace(
-            plot=SimpleNamespace(plot=_nothing, flush=_nothing, tick=_nothing)
-        ),
+        "lib": SimpleNamespace(plot=SimpleNamespace(plot=_nothing, flush=_nothing, tick=_nothing)),
         "netG": _Generator(generator),
         "netD": critic,
         "optimizerG": optimisers[0],

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import problem
 import torch
-from contestants import Work
-from contestants.torch_work import work
 from settings import Setting
 from torch import Tensor, nn
 
+from contestants import Work
+from contestants.torch_work import work
 
-def prepare(
-    setting: Setting, folder: Path | None = None, *, precision: str = "float32"
-) -> Work:
+
+def prepare(setting: Setting, folder: Path | None = None, *, precision: str = "float32") -> Work:
     generator, critic = problem.networks(setting)
     critic_optimiser = problem.adam(setting, critic)
     generator_optimiser = problem.adam(setting, generator)

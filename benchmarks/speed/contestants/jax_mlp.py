@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from contestants import Work
 from settings import Setting
+
+from contestants import Work
 
 BATCHES = 16
 EPSILON = 1e-8  # of Adam

@@ -15,11 +15,12 @@ from typing import Any
 
 import problem
 import torch
-from contestants import Work
-from contestants.torch_work import work
 from peer_code import Script, packages
 from settings import Setting
 from torch import Tensor, nn
+
+from contestants import Work
+from contestants.torch_work import work
 
 
 def prepare(setting: Setting, folder: Path) -> Work:

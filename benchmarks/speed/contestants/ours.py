@@ -1,4 +1,7 @@
-"""Ours: the updates that ``steadygan train`` makes, without its loop."""
+"""Ours: the updates that ``steadygan train`` makes, without its loop.
+
+Like that command, the process keeps the memory it frees.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ from pathlib import Path
 
 import problem
 import torch
-from contestants import Work
-from contestants.torch_work import work
 from settings import Setting
 
+from contestants import Work
+from contestants.torch_work import work
 from steadygan.interfaces import Samples
+from steadygan.memory import keep_freed_memory
 from steadygan.objectives import Wasserstein
 from steadygan.penalties import Term, TwoSided
 from steadygan.training import Adam, AlternatingUpdates, Execution, Sampler, TrainingState
@@ -23,6 +27,7 @@ def prepare(
     precision: str = "float32",
     memory_format: str = "contiguous",
 ) -> Work:
+    keep_freed_memory()
     generator, critic = problem.networks(setting)
     for network in (generator, critic):
         Execution(precision, memory_format, torch.get_num_threads()).lay_out(network)

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import problem
 import torch
-from contestants import Work
-from contestants.torch_work import work
 from peer_code import Script
 from settings import Setting
+
+from contestants import Work
+from contestants.torch_work import work
 
 
 def prepare(setting: Setting, folder: Path) -> Work:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from contestants import Work
 from torch import nn
 from torch.optim import Optimizer
+
+from contestants import Work
 
 
 def work(

@@ -17,11 +17,12 @@ from typing import Any
 
 import problem
 import torch
-from contestants import Work
-from contestants.torch_work import work
 from peer_code import packages
 from settings import Setting
 from torch import Tensor, nn
+
+from contestants import Work
+from contestants.torch_work import work
 
 _SILENT = ("TENSORBOARD_LOGGING", "VISDOM_LOGGING", "CONSOLE_LOGGING")
 
