@@ -160,11 +160,12 @@ def test_a_power_is_found_and_what_breaks_first_is_said(monkeypatch: pytest.Monk
     assert scaling.reached(4, 48, 2, 4_800) == pytest.approx(40)
     assert scaling.reached(4, 48, 0, 4_800) == float("inf")
     points = [scaling.Point(10, 0.432, 100), scaling.Point(20, 0.864, 400)]
-    powers = {"time": 1.0, "memory": 2.0}
+    growth = scaling.powers(points)
+    assert growth == {"time": pytest.approx(1), "memory": pytest.approx(2)}
     monkeypatch.setattr(memory, "of_machine", lambda: 2_600)
-    assert scaling.ends(points, 1_000, powers) == ("memory", pytest.approx(40))
+    assert scaling.ends(points[-1], 1_000, growth) == ("memory", pytest.approx(40))
     monkeypatch.setattr(memory, "of_machine", lambda: 10**9)
-    assert scaling.ends(points, 1_000, powers) == ("time", pytest.approx(100))
+    assert scaling.ends(points[-1], 1_000, growth) == ("time", pytest.approx(100))
 
 
 def test_the_pipeline_is_timed_apart_from_the_bare_step() -> None:

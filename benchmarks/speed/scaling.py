@@ -56,7 +56,7 @@ AXES = {
     "width": Axis("width", "channels", (16, 32, 64, 128), lambda width: dcgan(SIZE, width, BATCH)),
     "processes": Axis(
         "processes",
-        "processes",
+        "process(es)",
         tuple(IN_PROCESSES),
         lambda count: dcgan(SIZE, WIDTH, BATCH),
         lambda count: IN_PROCESSES[count],
@@ -93,17 +93,26 @@ def exponent(x: Sequence[float], y: Sequence[float]) -> float:
     return float(slope)
 
 
+def powers(points: Sequence[Point]) -> dict[str, float]:
+    """With which power of the axis time and memory grow."""
+    x = [point.value for point in points]
+    return {
+        "time": exponent(x, [point.seconds for point in points]),
+        "memory": exponent(x, [point.bytes for point in points]),
+    }
+
+
 def reached(x: float, y: float, power: float, limit: float) -> float:
     """Where y, which is ``y`` at ``x`` and grows with this power of it, reaches ``limit``."""
     return x * (limit / y) ** (1 / power) if power > 0 else math.inf
 
 
-def ends(points: Sequence[Point], before: int, powers: Mapping[str, float]) -> tuple[str, float]:
-    """What breaks first along an axis, ``"memory"`` or ``"time"``, and at which value."""
-    last = points[-1]
+def ends(last: Point, before: int, growth: Mapping[str, float]) -> tuple[str, float]:
+    """What breaks first, going on from the last point: ``"memory"`` or ``"time"``, and where."""
+    free = memory.of_machine() - before
     at = {
-        "memory": reached(last.value, last.bytes, powers["memory"], memory.of_machine() - before),
-        "time": reached(last.value, last.seconds, powers["time"], DAY / ITERATIONS),
+        "memory": reached(last.value, last.bytes, growth["memory"], free),
+        "time": reached(last.value, last.seconds, growth["time"], DAY / ITERATIONS),
     }
     first = min(at, key=lambda name: at[name])
     return first, at[first]
@@ -122,17 +131,12 @@ def main(names: Sequence[str], rounds: int, threads: int) -> None:
         if len(points) < 2:
             notes.append(f"- {axis.title}: one point, and so no exponent.")
             continue
-        x = [p.value for p in points]
-        powers = {
-            "time": exponent(x, [p.seconds for p in points]),
-            "memory": exponent(x, [p.bytes for p in points]),
-        }
-        local = exponent(x[-2:], [p.seconds for p in points[-2:]])
-        what, where = ends(points, before, powers)
+        whole, last = powers(points), powers(points[-2:])
+        what, where = ends(points[-1], before, last)
         notes.append(
-            f"- {axis.title}: time grows with its power {powers['time']:.2f} ({local:.2f} between "
-            f"the last two), memory with {powers['memory']:.2f}. First to break is **{what}**, at "
-            f"about {where:,.0f} {axis.unit}."
+            f"- {axis.title}: time grows with its power {whole['time']:.2f} ({last['time']:.2f} "
+            f"between the last two), memory with {whole['memory']:.2f} ({last['memory']:.2f}). "
+            f"First to break is **{what}**, at about {where:,.0f} {axis.unit}."
         )
     report.write(
         "speed/scaling",
@@ -142,8 +146,9 @@ def main(names: Sequence[str], rounds: int, threads: int) -> None:
             f"Ours, float32, {threads} thread(s), medians of {rounds} iterations; WGAN-GP on a "
             f"DCGAN at {SIZE} px, batch {BATCH}, width {WIDTH} but for what is varied. Powers are "
             "least squares on logarithms over all points. *Breaks*: going on from the last point "
-            f"with that power, the steps fill this machine's {memory.of_machine() / 2**30:.0f} "
-            f"GiB, or {ITERATIONS:,} iterations take more than a day.",
+            "with the power between the last two, the steps fill this machine's "
+            f"{memory.of_machine() / 2**30:.0f} GiB, or {ITERATIONS:,} iterations take more "
+            "than a day.",
             "",
             *notes,
         ],

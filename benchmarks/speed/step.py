@@ -28,18 +28,18 @@ from contestants import CONTESTANTS
 from memory import MIB
 from settings import SETTINGS, Setting
 
-BASE = "eager float32"
+BASES = ("eager float32", "ours float32", "ours bfloat16")
 WARM_UP = 2  # iterations: allocators, compilation
 HEADER = [
-    "setting", "contestant", "ms per iteration", "× eager float32", "ours is faster by",
-    "critic + generator updates", "GFLOP/s", "share of products", "peak MiB", "of that, steps",
+    "setting", "contestant", "ms per iteration", "× eager float32", "× ours float32",
+    "× ours bfloat16", "critic + generator updates", "GFLOP/s", "share of products",
+    "peak MiB", "of that, steps",
 ]  # fmt: skip
 
 COLUMNS = (
-    "× eager float32 and *ours is faster by*: ratios round by round, the second to ours in the "
-    "same precision, which keeps freed memory as the command does.",
+    "× X: this one's time over X's, round by round. Ours keeps freed memory, as the command does.",
     "GFLOP/s: the operations of the plain eager loop over the time, whoever does fewer; *share of "
-    "products*: of the fastest matrix product in the contestant's precision.",
+    "products*: of the fastest matrix product in the contestant's precision, by whichever way.",
     "Peak: of the whole process; *of that, steps*: beyond what it had before its first iteration.",
 )
 
@@ -84,7 +84,6 @@ def rows_of(
     rows = []
     for name, seconds in times.items():
         precision = CONTESTANTS[name].precision
-        ours = f"ours {precision}"
         rate = operations / statistics.median(seconds)
         critic, generator = (count / iterations for count in workers[name].updates)
         peak, before = workers[name].peak / MIB, workers[name].before / MIB
@@ -92,8 +91,7 @@ def rows_of(
             setting.title,
             name,
             with_spread([1e3 * each for each in seconds], 1),
-            with_spread(ratios(times, name, BASE)) if BASE in times else "",
-            with_spread(ratios(times, name, ours)) if ours in times else "",
+            *(with_spread(ratios(times, name, base)) if base in times else "" for base in BASES),
             f"{critic:g} + {generator:g}",
             f"{rate / 1e9:.0f}",
             f"{100 * rate / fastest[precision]:.0f} %",
