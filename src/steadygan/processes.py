@@ -3,7 +3,7 @@
 Every process draws the whole batch: real samples, latent vectors, noise, penalty points. Only the
 passes through the networks are shared out: a process takes its slice through them, and what it
 finds (gradients, losses, scores) is brought together in one all-reduce per update. So N processes
-compute what one computes, but for the order of sums (docs/decisions/0013-processes.md).
+compute what one computes, but for the order of sums (docs/decisions/0012-processes.md).
 
     torchrun --nproc-per-node 2 -m steadygan train digits
 """

@@ -3,7 +3,7 @@
 For critics of linear layers with ReLU or leaky ReLU between. Torch's own way through a step with a
 gradient penalty passes over the weights four times and writes their gradients twice; here all
 batches share each product, and every weight's gradient is one product, of scores and penalty
-together (docs/decisions/0014-double-backward.md has the derivation's source and the measurements).
+together (docs/decisions/0013-double-backward.md has the derivation's source and the measurements).
 The mathematics is that of ``steadygan.reference.layers.penalty``, where it is derived.
 """
 

@@ -1,7 +1,7 @@
 """Input gradients that can be differentiated again at the price of ordinary passes.
 
 A gradient penalty differentiates the critic twice. Two of torch's own rules make that dearer than
-it need be (docs/decisions/0014-double-backward.md has the measurements):
+it need be (docs/decisions/0013-double-backward.md has the measurements):
 
 - the gradient of a convolution's input gradient by its weight is computed as a convolution whose
   kernel is as large as an image, where the primitive for weight gradients would do;
