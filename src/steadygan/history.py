@@ -20,7 +20,8 @@ from steadygan.record import Row, RowKind
 def to_line(row: Row) -> str:
     """One line of JSON. Numbers that are not finite become the strings "nan", "inf", "-inf"."""
     values = {name: _plain(value) for name, value in row.values.items()}
-    line = {"kind": row.kind, "step": row.step, "seconds": row.seconds, **values}
+    times = {"seconds": row.seconds, "waited": row.waited}
+    line = {"kind": row.kind, "step": row.step, **times, **values}
     return json.dumps(line, allow_nan=False)
 
 
@@ -36,11 +37,12 @@ _SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 def from_line(line: str) -> Row:
     parsed = json.loads(line)
     kind, step, seconds = parsed.pop("kind"), parsed.pop("step"), parsed.pop("seconds")
+    waited = parsed.pop("waited", 0.0)
     values = {
         name: _SPECIAL.get(value, value) if isinstance(value, str) else value
         for name, value in parsed.items()
     }
-    return Row(kind, step, seconds, values)
+    return Row(kind, step, seconds, values, waited)
 
 
 class HistoryWriter:

@@ -120,12 +120,14 @@ class Row:
         step: steps done when the row was made.
         seconds: of training so far, over all resumes.
         values: numbers by dotted name (``critic.terms.wasserstein``), for events also strings.
+        waited: seconds, of those, in which training waited for its data.
     """
 
     kind: RowKind
     step: int
     seconds: float
     values: Mapping[str, Any]
+    waited: float = 0.0
 
 
 def prefixed(prefix: str, numbers: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,8 +24,8 @@ from steadygan.training.state import Status, Stop, TrainingState, evaluating
 from steadygan.training.updates import Updates
 from steadygan.training.watch import BestSoFar, Observer, PlateauStop
 
-# Above the number of any signal: a stop that rank 0 decided.
-_OTHER_STOP = 1_000.0
+# A stop as one number, for the other processes: its status times this, and the signal's number.
+_STATUS = 1_000
 
 
 @dataclass(frozen=True)
@@ -130,17 +130,19 @@ class Trainer:
     def _agreed_progress(self) -> float:
         """The share of the budget that the first process has spent, in all; and whether one of them
         is to stop, so that all do after the same step."""
-        state = self.state
+        state, statuses = self.state, list(Status)
+        if self.processes.size == 1:
+            return self.progress()
         stop = 0.0
         if state.stop is not None:
-            asked = state.stop.status is Status.INTERRUPTED
-            stop = signal.Signals[state.stop.reason].value if asked else _OTHER_STOP
+            number = signal.Signals.__members__.get(state.stop.reason, 0)
+            stop = float(_STATUS * (1 + statuses.index(state.stop.status)) + number)
         mine = self.progress() if self.processes.leads else -1.0
         progress, stop = self.processes.largest([mine, stop], state.device)
         if stop and state.stop is None:
-            name = signal.Signals(int(stop)).name if stop < _OTHER_STOP else "rank 0 ended it"
-            status = Status.INTERRUPTED if stop < _OTHER_STOP else Status.FINISHED
-            state.stop = Stop(status, name)
+            status, number = divmod(int(stop), _STATUS)
+            reason = signal.Signals(number).name if number else "another process ended it"
+            state.stop = Stop(statuses[status - 1], reason)
         return progress
 
     def _check_signals(self, records: Mapping[str, Sequence[Record]]) -> None:
@@ -161,6 +163,12 @@ class Trainer:
                 )
 
     def _next_real(self) -> Samples:
+        began = time.monotonic()
+        real = self._draw()
+        self.state.waited += time.monotonic() - began
+        return real
+
+    def _draw(self) -> Samples:
         indices = self.state.sampler.draw(self.settings.batch_size).to(self.stored.x.device)
         y = None if self.stored.y is None else self.stored.y[indices]
         return self.encode(Samples(self.stored.x[indices], y))
@@ -196,7 +204,8 @@ class Trainer:
         if not self.processes.leads:
             return
         self.state.rows += 1
-        row = Row(kind, self.state.step, round(self.state.seconds, 3), values)
+        times = round(self.state.seconds, 3), round(self.state.waited, 3)
+        row = Row(kind, self.state.step, times[0], values, times[1])
         for observer in self.observers:
             action = observer(row)
             if action is not None:
@@ -232,9 +241,10 @@ class Trainer:
                 f"{self.settings.rollback_limit} rollback(s)",
             )
             return
-        seconds, stop = state.seconds, state.stop
+        seconds, waited, stop = state.seconds, state.waited, state.stop
         self.store.restore(state)
-        state.rollbacks, state.rows, state.seconds, state.stop = rollbacks, rows, seconds, stop
+        state.rollbacks, state.rows, state.stop = rollbacks, rows, stop
+        state.seconds, state.waited = seconds, waited
         state.reseed()
         self._emit("event", {"event": "rollback", "from": at, "to": state.step, "count": rollbacks})
 

@@ -60,6 +60,7 @@ class TrainingState:
         rows: rows emitted so far; a resume cuts the history back to as many.
         rollbacks: non-finite updates so far.
         seconds: of training, over all resumes.
+        waited: seconds, of those, in which it waited for data.
         window: records since the last row, by network; they outlive a checkpoint, so that rows
             (and what is decided by them) fall on the same steps in a resumed run.
         stop: set to end the run after the step.
@@ -80,6 +81,7 @@ class TrainingState:
     rows: int = 0
     rollbacks: int = 0
     seconds: float = 0.0
+    waited: float = 0.0
     window: dict[str, list[FlatRecord]] = field(default_factory=dict)
     stop: Stop | None = None
     rank: int = 0
@@ -138,6 +140,7 @@ class TrainingState:
             "rows": self.rows,
             "rollbacks": self.rollbacks,
             "seconds": self.seconds,
+            "waited": self.waited,
             "sampler": self.sampler.state(),
             "window": {name: [to_floats(r) for r in rs] for name, rs in self.window.items()},
             "controllers": {name: each.state() for name, each in self.controllers.items()},
@@ -181,6 +184,7 @@ class TrainingState:
         self.rows = numbers["rows"]
         self.rollbacks = numbers["rollbacks"]
         self.seconds = numbers["seconds"]
+        self.waited = numbers["waited"]
         self.sampler.load_state(numbers["sampler"])
         self.window = {name: list(records) for name, records in numbers["window"].items()}
         for name, controller in self.controllers.items():
