@@ -216,46 +216,31 @@ def _call(function: type[Function], *arguments: Any) -> Tensor:
     return result
 
 
-def _convolution(axes: int) -> Callable[..., Tensor | None]:
+def _convolution(axes: int, *, transposed: bool = False) -> Callable[..., Tensor | None]:
+    """Of ``functional.conv…`` and ``conv_transpose…``, which take their settings in this order."""
+    order: tuple[str, ...] = ("stride", "padding", "dilation", "groups")
+    if transposed:
+        order = ("stride", "padding", "output_padding", "groups", "dilation")
+
     def replacement(
         pending: _Pending,
         input: Tensor,
         weight: Tensor,
         bias: Tensor | None = None,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
+        *settings: Any,
+        **named: Any,
     ) -> Tensor | None:
-        if isinstance(padding, str) or input.ndim != axes + 2:
+        given = dict(zip(order, settings, strict=False)) | named
+        if isinstance(given.get("padding"), str) or input.ndim != axes + 2:
             return None
         geometry = _Geometry(
-            _each(stride, axes), _each(padding, axes), _each(dilation, axes), False,
-            [0] * axes, groups,
-        )  # fmt: skip
-        return _convolve(pending, input, weight, bias, geometry)
-
-    return replacement
-
-
-def _transposed_convolution(axes: int) -> Callable[..., Tensor | None]:
-    def replacement(
-        pending: _Pending,
-        input: Tensor,
-        weight: Tensor,
-        bias: Tensor | None = None,
-        stride: Any = 1,
-        padding: Any = 0,
-        output_padding: Any = 0,
-        groups: int = 1,
-        dilation: Any = 1,
-    ) -> Tensor | None:
-        if input.ndim != axes + 2:
-            return None
-        geometry = _Geometry(
-            _each(stride, axes), _each(padding, axes), _each(dilation, axes), True,
-            _each(output_padding, axes), groups,
-        )  # fmt: skip
+            _each(given.get("stride", 1), axes),
+            _each(given.get("padding", 0), axes),
+            _each(given.get("dilation", 1), axes),
+            transposed,
+            _each(given.get("output_padding", 0), axes),
+            given.get("groups", 1),
+        )
         return _convolve(pending, input, weight, bias, geometry)
 
     return replacement
@@ -295,9 +280,9 @@ _REPLACEMENTS: dict[Callable[..., Any], Callable[..., Tensor | None]] = {
     functional.conv1d: _convolution(1),
     functional.conv2d: _convolution(2),
     functional.conv3d: _convolution(3),
-    functional.conv_transpose1d: _transposed_convolution(1),
-    functional.conv_transpose2d: _transposed_convolution(2),
-    functional.conv_transpose3d: _transposed_convolution(3),
+    functional.conv_transpose1d: _convolution(1, transposed=True),
+    functional.conv_transpose2d: _convolution(2, transposed=True),
+    functional.conv_transpose3d: _convolution(3, transposed=True),
     functional.relu: _relu,
     torch.relu: _relu,
     Tensor.relu: _relu,
