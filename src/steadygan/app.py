@@ -605,11 +605,13 @@ def _with_execution(recipe: Recipe, dataset: Dataset, device: torch.device) -> R
             "batch": (training.batch_size, training.accumulation),
             "spec": dataset.spec,
         }
+        networks = _new_state(recipe, dataset, device).networks.values()
         execution = choose(
             training,
             partial(_trial, recipe, dataset, device),
             key=key,
             images=len(dataset.spec.shape) == 3,
+            convolutional=any(p.ndim == 4 for each in networks for p in each.parameters()),
             device=device,
         )
     torch.set_num_threads(execution.threads)

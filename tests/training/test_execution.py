@@ -43,13 +43,23 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(4)
 
 
-def chosen(training: Training, trial: Machine, *, images: bool = True) -> Execution:
-    return choose(training, trial, key=KEY, images=images, device=CPU)
+def chosen(
+    training: Training, trial: Machine, *, images: bool = True, convolutional: bool = True
+) -> Execution:
+    return choose(
+        training, trial, key=KEY, images=images, convolutional=images and convolutional, device=CPU
+    )
 
 
 def test_the_fastest_way_is_taken() -> None:
     quick = Machine(channels_last=0.8, bfloat16=0.5, threads2=1.3)
     assert chosen(Training(), quick) == Execution("bfloat16", "channels_last", 4)
+
+
+def test_dense_networks_have_no_memory_format_to_choose() -> None:
+    noisy = Machine(channels_last=0.5)
+    assert chosen(Training(), noisy, convolutional=False).memory_format == "contiguous"
+    assert {way.memory_format for way in noisy.asked} == {"contiguous"}
 
 
 def test_what_gains_little_is_not_taken() -> None:

@@ -95,6 +95,7 @@ def choose(
     *,
     key: Mapping[str, Any],
     images: bool,
+    convolutional: bool,
     device: torch.device,
 ) -> Execution:
     """The fastest way to carry out a step of those that ``training`` leaves open.
@@ -105,6 +106,7 @@ def choose(
         key: what the answer depends on beside the machine and the settings that are open; JSON.
         images: whether samples are images. Only there is bfloat16 chosen unasked: its 8 bits are
             those of a pixel, but fewer than numbers of a table or coordinates have.
+        convolutional: whether the networks convolve images; to others the memory format is nothing.
         device: where the run trains.
     """
     file = _file_of({
@@ -116,7 +118,9 @@ def choose(
     best = Execution.of(training)
     measured = trial(best)
     for attribute in _open(training):
-        for alternative in _alternatives(attribute, best, images=images, device=device):
+        for alternative in _alternatives(
+            attribute, best, images=images, convolutional=convolutional, device=device
+        ):
             other = trial(alternative)
             if other.seconds > (1.0 - _MARGIN) * measured.seconds:
                 break
@@ -138,10 +142,10 @@ def _open(training: Training) -> list[str]:
 
 
 def _alternatives(
-    attribute: str, best: Execution, *, images: bool, device: torch.device
+    attribute: str, best: Execution, *, images: bool, convolutional: bool, device: torch.device
 ) -> Iterator[Execution]:
     """Other values of one attribute, each tried only if the one before was faster."""
-    if attribute == "memory_format" and images:
+    if attribute == "memory_format" and convolutional:
         yield replace(best, memory_format="channels_last")
     if attribute == "precision" and images and bfloat16_gain(device) >= _NATIVE:
         yield replace(best, precision="bfloat16")
