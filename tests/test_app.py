@@ -12,7 +12,7 @@ from torch import nn
 
 import steadygan
 from steadygan.data import VectorCodec
-from steadygan.errors import RecipeError
+from steadygan.errors import PreflightError, RecipeError, UsageError
 from steadygan.interfaces import SampleSpec
 from steadygan.metrics import measure
 from steadygan.networks import Custom
@@ -54,15 +54,30 @@ def test_own_networks_on_an_array(tmp_path: Path) -> None:
     assert longer.history.column("critic.loss")[0] == [10, 20, 30]
 
 
-def test_a_critic_that_couples_samples_is_told_of(tmp_path: Path) -> None:
+def test_errors_before_the_first_step_stop_a_run_that_does_not_allow_them(tmp_path: Path) -> None:
     said: list[str] = []
     options = ["architecture=MLP(hidden=(8,), critic_norm=batch)", "training.batch_size=16"]
-    steadygan.train("8-ring", out=tmp_path / "a", steps=2, overrides=options, say=said.append)
-    assert any("rest of its batch" in line for line in said)
+    out = tmp_path / "a"
+    with pytest.raises(PreflightError, match="rest of the batch") as stopped:
+        steadygan.train("8-ring", out=out, steps=2, overrides=options)
+    assert stopped.value.lines[-1].endswith("--allow batch_coupling")
+    assert not out.exists()
+    with pytest.raises(UsageError, match="Did you mean 'batch_coupling'"):
+        steadygan.train("8-ring", out=out, steps=2, overrides=options, allow=["batch_couplin"])
+    run = steadygan.train(
+        "8-ring", out=out, steps=2, overrides=options, allow=["batch_coupling"], say=said.append
+    )
+    assert any(line.startswith("allowed: batch_coupling") for line in said)
+    assert run.files.read(run.files.environment)["allowed"] == ["batch_coupling"]
+    assert steadygan.resume(run, steps=4).status == "finished"
     said.clear()
     plain = ["architecture=MLP(hidden=(8,), critic_norm=layer)", "training.batch_size=16"]
     steadygan.train("8-ring", out=tmp_path / "b", steps=2, overrides=plain, say=said.append)
-    assert not any("rest of its batch" in line for line in said)
+    assert not any(line.startswith(("allowed", "warning", "error")) for line in said)
+    steadygan.train(
+        "8-ring", out=tmp_path / "c", steps=2, overrides=[*plain, "ema=none"], say=said.append
+    )
+    assert any(line.startswith("warning ema") and "--set" in line for line in said)
 
 
 def test_the_generator_can_be_taken_along(tmp_path: Path) -> None:
@@ -221,7 +236,7 @@ def test_fakes_carry_the_labels_that_they_were_made_of(tmp_path: Path) -> None:
         ema=None,
         training=Training(batch_size=8, steps=3, threads=1, probe_every=0, best=None),
     )
-    run = steadygan.train(dataset, recipe, out=tmp_path / "run")
+    run = steadygan.train(dataset, recipe, out=tmp_path / "run", allow=["lipschitz"])
     assert run.status == "finished"
     seen = critics[-1].seen  # of the run itself: every batch of real samples and of fakes
     assert len(seen) >= 3 * (5 + 1)

@@ -15,6 +15,7 @@ import pytest
 
 from steadygan.cli import main
 from steadygan.conformance import check_objective, check_penalty, check_stabiliser
+from steadygan.diagnosis.watching import CHECKS
 from steadygan.interfaces import Objective, Penalty
 from steadygan.recipes import PRESETS, Recipe, override
 from steadygan.recipes.components import KINDS
@@ -41,6 +42,13 @@ def test_the_manual_loop_runs_and_is_short() -> None:
     command = [sys.executable, str(path), "3"]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert re.fullmatch(r"step 3: estimate -?\d+\.\d{4}, \d+ of 25 modes\n", output)
+
+
+def test_the_monitored_dcgan_is_healthy_but_for_what_it_does_not_do(tmp_path: Path) -> None:
+    command = [sys.executable, str(EXAMPLES / "monitor_dcgan.py"), "40", str(tmp_path / "run")]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert output.startswith("healthy: ")
+    assert (tmp_path / "run" / "history.jsonl").read_text().count('"kind": "record"') == 4
 
 
 def test_own_classes_conform() -> None:
@@ -93,6 +101,12 @@ def test_the_snippets_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.Monk
     scope: dict[str, object] = {}
     exec(first.replace("steps=2000", "steps=20"), scope)
     assert getattr(scope["images"], "shape", None) == (16, 8, 8, 1)
+
+
+def test_the_page_of_the_doctor_lists_every_check_of_a_run_in_order() -> None:
+    page = (ROOT / "docs" / "doctor.md").read_text()
+    section = page.split("## While training")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `([a-z_]+)` \|", section, re.M) == [check.name for check in CHECKS]
 
 
 def test_the_page_of_methods_names_every_method_and_its_settings_parse() -> None:

@@ -59,9 +59,11 @@ def test_what_is_missing_or_damaged_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     with pytest.raises(RunError, match="is this a run directory"):
         History.read(path)
-    path.write_text('{"kind": "record"}\n' + "x\n")
-    with pytest.raises(RunError, match="line 1"):
-        History.read(path)
+    number = "1" + 5000 * "0"  # which int() refuses
+    for line in ('{"kind": "record"}', f'{{"kind": "record", "step": {number}}}', 100_000 * "["):
+        path.write_text(line + "\nx\n")
+        with pytest.raises(RunError, match="line 1"):
+            History.read(path)
     files = RunFiles(tmp_path)
     with pytest.raises(RunError, match=r"has no recipe\.json"):
         files.read(files.recipe)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 import torch
 
-from steadygan.record import Record, Statistics, summarise, to_floats
+from steadygan.record import FlatRecord, Record, Statistics, summarise
 
 
 def record(loss: float, *, applied: bool = True, lazy: float | None = None) -> Record:
@@ -37,5 +40,14 @@ def test_where_all_were_refused_the_evidence_stands() -> None:
 
 def test_a_window_read_back_gives_the_same_sums() -> None:
     window = [record(x).flat() for x in (0.1, 0.7, 1e-7)]
-    back = [dict(to_floats(r)) for r in window]
-    assert summarise(back) == summarise(window)  # type: ignore[arg-type]
+    back = [
+        FlatRecord.from_json(json.loads(json.dumps(r.to_json())), torch.device("cpu"))
+        for r in window
+    ]
+    assert summarise(back) == summarise(window)
+
+
+def test_flags_that_are_still_on_the_device_count_as_read_ones() -> None:
+    read = [record(1.0), record(5.0), record(float("nan"), applied=False)]
+    unread = [replace(r, applied=torch.tensor(r.applied)) for r in read]
+    assert summarise([r.flat() for r in unread]) == summarise([r.flat() for r in read])

@@ -10,13 +10,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from steadygan.app import resume, train
+    from steadygan.app import check, report, resume, train
     from steadygan.comparison import compare
     from steadygan.data import DataOptions, Dataset, load
+    from steadygan.diagnosis import Diagnosis, Finding, Monitor, preflight_networks
     from steadygan.errors import SteadyganError
     from steadygan.interfaces import Samples, SampleSpec
     from steadygan.penalties import Term
-    from steadygan.recipes import Recipe
+    from steadygan.recipes import Recipe, preflight
     from steadygan.record import Record, Row
     from steadygan.run import Run
     from steadygan.step import critic_step, generator_step
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 _HOME = {
     "DataOptions": "data",
     "Dataset": "data",
+    "Diagnosis": "diagnosis",
+    "Finding": "diagnosis",
+    "Monitor": "diagnosis",
     "Recipe": "recipes",
     "Record": "record",
     "Row": "record",
@@ -32,10 +36,14 @@ _HOME = {
     "Samples": "interfaces",
     "SteadyganError": "errors",
     "Term": "penalties",
+    "check": "app",
     "compare": "comparison",
     "critic_step": "step",
     "generator_step": "step",
     "load": "data",
+    "report": "app",
+    "preflight": "recipes",
+    "preflight_networks": "diagnosis",
     "resume": "app",
     "train": "app",
 }
@@ -43,6 +51,9 @@ _HOME = {
 __all__ = [
     "DataOptions",
     "Dataset",
+    "Diagnosis",
+    "Finding",
+    "Monitor",
     "Recipe",
     "Record",
     "Row",
@@ -51,10 +62,14 @@ __all__ = [
     "Samples",
     "SteadyganError",
     "Term",
+    "check",
     "compare",
     "critic_step",
     "generator_step",
     "load",
+    "preflight",
+    "preflight_networks",
+    "report",
     "resume",
     "train",
 ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import math
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -19,20 +19,28 @@ from torch import Tensor
 
 from steadygan.data import Dataset, load
 from steadygan.data import names as data_names
+from steadygan.diagnosis import Diagnosis, Doctor, check_names
+from steadygan.diagnosis import Status as Level
 from steadygan.environment import choose_device, environment_of, now
 from steadygan.errors import (
-    NetworkError,
+    PreflightError,
     ProcessLostError,
     RecipeError,
     RunError,
     SteadyganError,
     UsageError,
 )
-from steadygan.history import HistoryWriter, RunFiles
-from steadygan.interfaces import GradientPenalty, Samples, SampleSpec
-from steadygan.metrics import CoverageProbe, measure, sample, samples_wanted
-from steadygan.networks import check_networks, couples_samples
-from steadygan.penalties import FiniteDifference
+from steadygan.history import History, HistoryWriter, RunFiles
+from steadygan.interfaces import GradientPenalty, Samples, SampleSpec, Stored
+from steadygan.metrics import (
+    HealthProbe,
+    measure,
+    metric_probes,
+    sample,
+    samples_wanted,
+    with_metrics,
+)
+from steadygan.networks import copy_of, couples_samples
 from steadygan.processes import (
     ALONE,
     Processes,
@@ -44,23 +52,33 @@ from steadygan.processes import (
 )
 from steadygan.recipes import (
     Recipe,
+    build_networks,
     default_for,
     from_json,
     override,
+    preflight,
     resolve,
     to_json,
 )
-from steadygan.record import Record
-from steadygan.run import Run, data_to_json
+from steadygan.record import summarise
+from steadygan.reporting import WrittenReport, check_page, gather, gather_several, write
+from steadygan.run import Run, data_to_json, write_json
 from steadygan.stabilisers import pack
 from steadygan.step import has_batch_statistics
+from steadygan.tensorboard import TensorBoard, require_tensorboard
 from steadygan.training import (
     AlternatingUpdates,
+    CapturedUpdates,
     CheckpointStore,
+    DualityGapProbe,
     Execution,
     ExtragradientUpdates,
+    LayerProbe,
+    MovementProbe,
+    NextBatch,
     Observer,
     Probe,
+    Report,
     Sampler,
     ScoreProbe,
     Status,
@@ -69,20 +87,26 @@ from steadygan.training import (
     Training,
     TrainingState,
     Trial,
+    Updates,
     choose,
     derive_seed,
+    differs,
     draw_labels,
     draw_latent,
     save_tensors,
     synchronise,
-    write_atomically,
+    why_not,
 )
+from steadygan.treatment import OLDER_CHECKPOINTS, Treatment, recipe_file_of
 
 RecipeSource: TypeAlias = "str | Recipe | Callable[[SampleSpec], Recipe] | None"
 DataSource: TypeAlias = Any  # a name, a path, an array, a tensor or a Dataset
 Say: TypeAlias = Callable[[str], None]
 
+_ENCODED_VALUES = 2**22  # of training samples that are encoded once, not batch by batch
 _PROBE_SAMPLES = 1_000  # that the probes are computed on, at most
+_COPIED_SAMPLES, _COPIED_VALUES = 5_000, 2**24  # of training, among which copies are looked for
+_PROBE_VALUES = 2**18  # of them that they differentiate together, or half a batch
 _REHEARSAL = 4  # samples (packs, where the critic judges those) of the trial before training
 _WORTH_MEASURING = 200  # steps; shorter runs are over before other ways are measured
 _TRIALS = 3  # steps that are timed for each way to carry them out
@@ -105,7 +129,10 @@ def train(
     minutes: float | None = None,
     device: str = "auto",
     data_root: str | Path | None = None,
+    allow: Sequence[str] = (),
     observers: Sequence[Observer] = (),
+    tensorboard: bool = False,
+    auto_remedy: bool = False,
     say: Say = _silent,
 ) -> Run:
     """Train a GAN and return its run.
@@ -120,50 +147,85 @@ def train(
         steps, minutes: the budget; None keeps the recipe's.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` …
         data_root: where named sets are looked for first.
+        allow: checks of the preflight whose errors do not stop the run; it remembers them.
         observers: see every row of the history as it is written.
+        tensorboard: write rows and sheets for TensorBoard, too, into the run's ``tensorboard``.
+        auto_remedy: treat what the doctor finds, within the budget (``docs/doctor.md``).
         say: gets the lines that a person should read.
 
     Raises:
         UsageError: something given cannot be used; nothing was written then.
+        PreflightError: among them, what the checks before the first step found.
     """
+    check_names(allow)
     processes = join()
     chosen_device = choose_device(device, processes)
+    _check_treatment(auto_remedy, processes)
     if not processes.leads:
         observers, say = (), _silent
     if restarts() and (earlier := processes.told(lambda: _earlier(out))):
         return resume(
             earlier, recipe, data=data, device=device, data_root=data_root,
-            observers=observers, say=say,
+            observers=observers, tensorboard=tensorboard, say=say,
         )  # fmt: skip
-    if isinstance(recipe, str):
-        resolve(recipe)  # a misspelt name is said before the data are read
-    # The source is read as the recipe says, and a recipe may depend on what was read: so first as
-    # the overrides alone say, and again only where the recipe itself wants it otherwise.
-    options = override(Recipe(), [o for o in overrides if o.startswith("data.")]).data
-    dataset = load(data, options, root=data_root)
-    chosen = default_for(dataset.name) if recipe is None else recipe
-    resolved = recipe_for(chosen, dataset.spec, overrides)
+    if tensorboard:
+        require_tensorboard()
+    resolved, dataset = _read(data, recipe, overrides, data_root)
     resolved = _with_budget(resolved, overrides, seed=seed, steps=steps, minutes=minutes)
-    if resolved.data != options:
-        dataset = load(data, resolved.data, root=data_root)
+    resolved = replace(resolved, training=with_metrics(resolved.training))
     for note in dataset.notes:
         say(note)
     _check_sharing(resolved, processes)
+    _stop_on_errors(preflight(resolved, dataset, chosen_device), allow, say)
     _rehearse(resolved, dataset, chosen_device)
-    resolved = processes.told(lambda: _with_execution(resolved, dataset, chosen_device))
+    # Not the recipe: pieces of the user's own may not be such that one process can send them.
+    settings = processes.told(lambda: _with_execution(resolved, dataset, chosen_device).training)
+    resolved = replace(resolved, training=settings)
     torch.set_num_threads(resolved.training.threads or 1)
     state = _new_state(resolved, dataset, chosen_device, processes)
+    # What cannot be measured is said now; made once, since features of the data may take minutes.
+    probes: list[Probe] = []
+    processes.told(lambda: probes.extend(_probes(resolved, dataset, state, processes)))
     recipe_json, data_json = to_json(resolved), data_to_json(dataset, _source(data))
     # Nothing above writes, nothing below refuses.
     files = RunFiles(processes.told(lambda: _new_run(out, dataset, resolved).root))
     if not processes.leads:
         return _advance(files, resolved, dataset, state, observers, say, processes)
-    _write_json(files.data, data_json)
+    write_json(files.data, data_json)
     environment = environment_of(chosen_device, overrides, data_root, processes.size)
-    _write_json(files.environment, environment)
+    environment["allowed"] = list(allow)
+    environment["auto_remedy"] = auto_remedy
+    write_json(files.environment, environment)
     with _alone(files):
-        _write_json(files.recipe, recipe_json)  # last: now it is a run that can be resumed
-        return _advance(files, resolved, dataset, state, observers, say, processes)
+        write_json(files.recipe, recipe_json)  # last: now it is a run that can be resumed
+        return _advance(
+            files, resolved, dataset, state, observers, say, processes, probes=probes,
+            tensorboard=tensorboard, auto_remedy=auto_remedy,
+        )  # fmt: skip
+
+
+def check(
+    recipe: RecipeSource,
+    data: DataSource,
+    *,
+    overrides: Sequence[str] = (),
+    device: str = "auto",
+    data_root: str | Path | None = None,
+    say: Say = _silent,
+) -> Diagnosis:
+    """What ``train`` checks before its first step, and nothing more: nothing is written.
+
+    Args:
+        recipe, data, overrides, device, data_root, say: as in ``train``.
+
+    Raises:
+        UsageError: something given cannot be used.
+    """
+    chosen_device = choose_device(device)
+    resolved, dataset = _read(data, recipe, overrides, data_root)
+    for note in dataset.notes:
+        say(note)
+    return preflight(resolved, dataset, chosen_device)
 
 
 def resume(
@@ -176,6 +238,8 @@ def resume(
     device: str | None = None,
     data_root: str | Path | None = None,
     observers: Sequence[Observer] = (),
+    tensorboard: bool = False,
+    auto_remedy: bool | None = None,
     say: Say = _silent,
 ) -> Run:
     """Continue a run from its last checkpoint: on the CPU bit by bit as if never interrupted.
@@ -186,7 +250,8 @@ def resume(
         data: only where the source was an array, or has moved.
         steps, minutes: a new budget, to go on beyond the old one; written to the recipe.
         device: None goes on where the run was.
-        data_root, observers, say: as in ``train``.
+        data_root, observers, tensorboard, say: as in ``train``.
+        auto_remedy: as in ``train``; None goes on as the run was begun.
 
     Raises:
         UsageError: the run, its data or its classes are missing or not what they were.
@@ -194,9 +259,15 @@ def resume(
     processes = join()
     if not processes.leads:
         observers, say = (), _silent
+    if tensorboard:
+        require_tensorboard()
     files = RunFiles(Path(run.directory if isinstance(run, Run) else run))
-    recipe_json, data_json = files.read(files.recipe), files.read(files.data)
+    recipe_file = recipe_file_of(files)
+    recipe_json, data_json = files.read(recipe_file), files.read(files.data)
     environment = files.read(files.environment)
+    if auto_remedy is None:
+        auto_remedy = bool(environment.get("auto_remedy", False))
+    _check_treatment(auto_remedy, processes)
     source = data if data is not None else data_json["source"]
     if source is None:
         raise RunError(f"{files.root} was trained on an array in memory: pass it again as data.")
@@ -232,11 +303,50 @@ def resume(
             files, extended, dataset, state, observers, say, processes, new_budget=new_budget
         )
     with _alone(files):
-        if new_budget:
-            _write_json(files.recipe, to_json(extended))
+        if new_budget or recipe_file != files.recipe:
+            for file in (recipe_file, files.recipe):
+                write_json(file, to_json(extended))
         return _advance(
-            files, extended, dataset, state, observers, say, processes, new_budget=new_budget
-        )
+            files, extended, dataset, state, observers, say, processes, new_budget=new_budget,
+            tensorboard=tensorboard, auto_remedy=auto_remedy, own=own,
+        )  # fmt: skip
+
+
+def _read(
+    data: DataSource,
+    recipe: RecipeSource,
+    overrides: Sequence[str],
+    data_root: str | Path | None,
+) -> tuple[Recipe, Dataset]:
+    """The recipe and the data that these stand for."""
+    if isinstance(recipe, str):
+        resolve(recipe)  # a misspelt name is said before the data are read
+    # The source is read as the recipe says, and a recipe may depend on what was read: so first as
+    # the overrides alone say, and again only where the recipe itself wants it otherwise.
+    options = override(Recipe(), [o for o in overrides if o.startswith("data.")]).data
+    dataset = load(data, options, root=data_root)
+    chosen = default_for(dataset.name) if recipe is None else recipe
+    resolved = recipe_for(chosen, dataset.spec, overrides)
+    if resolved.data != options:
+        dataset = load(data, resolved.data, root=data_root)
+    return resolved, dataset
+
+
+def _stop_on_errors(diagnosis: Diagnosis, allow: Sequence[str], say: Say) -> None:
+    """Say what the preflight warns of and what is allowed.
+
+    Raises:
+        PreflightError: there are errors that are not allowed.
+    """
+    for finding in (*diagnosis.errors, *diagnosis.warnings):
+        if finding.check in allow:
+            say(f"allowed: {finding.check}: {finding.evidence}")
+        elif finding.status is not Level.ERROR:
+            say(finding.line)
+    errors = diagnosis.without(allow).errors
+    if errors:
+        options = " ".join(f"--allow {each.check}" for each in errors)
+        raise PreflightError([*(each.line for each in errors), f"to train all the same: {options}"])
 
 
 def _advance(
@@ -248,11 +358,20 @@ def _advance(
     say: Say,
     processes: Processes,
     *,
+    probes: Sequence[Probe] = (),
     new_budget: bool = False,
+    tensorboard: bool = False,
+    auto_remedy: bool = False,
+    own: Recipe | None = None,
 ) -> Run:
     """Train from the last checkpoint, or from the start where there is none, to an end."""
-    store = CheckpointStore(files.checkpoints, recipe.training.keep_checkpoints)
-    trainer = _trainer(recipe, dataset, state, store, files, say, processes)
+    settings = recipe.training
+    store = CheckpointStore(
+        files.checkpoints, settings.keep_checkpoints,
+        older=OLDER_CHECKPOINTS if auto_remedy else 0, apart=max(1, settings.probe_every),
+    )  # fmt: skip
+    probes = probes or _probes(recipe, dataset, state, processes)
+    trainer = _trainer(recipe, dataset, state, store, files, say, processes, probes)
     resumed = processes.told(store.has_any)
     if resumed:
         store.restore(state)
@@ -260,8 +379,14 @@ def _advance(
     if new_budget:
         state.stop = None  # whoever gives more wants more, plateau or not
     if not processes.leads:
-        with _stopping_on_signals(state, say):
-            trainer.run()
+        try:
+            with _stopping_on_signals(state, say):
+                trainer.run()
+        except ProcessLostError as error:
+            # It may be the first process that is gone; if not, it writes the same.
+            with suppress(OSError):
+                _write_end(files, state, Status.PROCESS_LOST, str(error))
+            raise
         leave(processes)
         return Run(files.root, recipe)
     shape = "×".join(str(side) for side in dataset.spec.shape)
@@ -271,44 +396,87 @@ def _advance(
         f"{f'{processes.size} processes of ' if processes.size > 1 else ''}"
         f"{Execution.of(recipe.training)} · {files.root}"
     )
-    _write_json(files.status, {"status": Status.RUNNING})
+    write_json(files.status, {"status": Status.RUNNING})
     for path in (files.generator, files.metrics):
         path.unlink(missing_ok=True)  # of an earlier end; the checkpoints hold what counts
     history = HistoryWriter(files.history, keep=state.rows)
-    trainer.observers = [history, *observers, *trainer.observers]
+    writers: list[HistoryWriter | TensorBoard] = [history]
+    if tensorboard:
+        writers.append(TensorBoard(files, state.step))
+    # It goes on from the rows that are kept: a resumed run finds what it would have found.
+    rows = History.read(files.history).rows
+    doctor = Doctor(to_json(recipe), rows)
+    watching: list[Observer] = [*writers, doctor, *observers]
+    treatment = None
+    if auto_remedy:
+        treatment = Treatment(
+            files, recipe, dataset.spec, rows,
+            lambda changed: _new_state(changed, dataset, state.device), own,
+        )  # fmt: skip
+        watching.append(treatment)
+    _let_watch(trainer, watching, doctor, treatment)
     try:
         if resumed:
             trainer.emit_event(event="resume")
             say(f"resuming {files.root} at step {state.step}")
         with _stopping_on_signals(state, say):
+            probed = any(row.kind == "probe" and row.step == state.step for row in rows)
+            if treatment is not None and probed:
+                trainer.findings()  # it may have been killed between a finding and its remedy
             outcome = trainer.run()
+            while treatment is not None and outcome.status is Status.RUNNING:
+                recipe, event = treatment.carry_out(state, store)
+                probes = _probes(recipe, dataset, state, processes)  # packing may be another
+                trainer = _trainer(recipe, dataset, state, store, files, say, processes, probes)
+                doctor.recipe = to_json(recipe)
+                _let_watch(trainer, watching, doctor, treatment)
+                trainer.emit_event(**event)
+                store.save(state)
+                outcome = trainer.run()
         leave(processes)  # what follows needs no other
         if outcome.status is Status.NON_FINITE:
             store.restore(state)  # what is left to look at: the last good weights
         _save_generator(files, state)
-        status = {
-            "status": outcome.status,
-            "reason": outcome.reason,
-            "step": state.step,
-            "seconds": round(state.seconds, 3),
-            "ended": now(),
-        }
-        _write_json(files.status, status)
+        _write_end(files, state, outcome.status, outcome.reason)
         if outcome.status in (Status.FINISHED, Status.PLATEAU):
             _measure(files, recipe, dataset, state, say)
+        say(f"diagnosis: {doctor.diagnosis().verdict}; steadygan diagnose {files.root} says more")
     except ProcessLostError as error:
-        status = {
-            "status": Status.PROCESS_LOST,
-            "reason": str(error),
-            "step": state.step,
-            "seconds": round(state.seconds, 3),
-            "ended": now(),
-        }
-        _write_json(files.status, status)
+        _write_end(files, state, Status.PROCESS_LOST, str(error))
         raise
     finally:
-        history.close()
+        for writer in writers:
+            writer.close()
     return Run(files.root, recipe)  # with it, since it may hold classes of the caller's own
+
+
+def _write_end(files: RunFiles, state: TrainingState, status: Status, reason: str) -> None:
+    """How the run ended, and when."""
+    times = {"step": state.step, "seconds": round(state.seconds, 3), "ended": now()}
+    write_json(files.status, {"status": status, "reason": reason, **times})
+
+
+def _let_watch(
+    trainer: Trainer, observers: Sequence[Observer], doctor: Doctor, treatment: Treatment | None
+) -> None:
+    """Let the doctor see every row, and the treatment all that it finds."""
+    trainer.observers = [*observers, *trainer.observers]
+    trainer.findings = doctor.found
+    if treatment is None:
+        return
+
+    def found() -> list[dict[str, Any]]:
+        new = doctor.found()
+        treatment.consider(doctor.present, trainer.state, trainer.progress())
+        return new
+
+    trainer.findings = found
+
+
+def _check_treatment(auto_remedy: bool, processes: Processes) -> None:
+    """Raises UsageError where a run is to be treated that several processes train."""
+    if auto_remedy and processes.size > 1:
+        raise UsageError("--auto-remedy treats runs of one process: leave it out, or use one.")
 
 
 def _trainer(
@@ -319,16 +487,14 @@ def _trainer(
     files: RunFiles,
     say: Say,
     processes: Processes,
+    probes: Sequence[Probe],
 ) -> Trainer:
     stored = _on_device(dataset.train, recipe, state)
+    encode: Callable[[Samples], Samples] = dataset.encode
+    if len(stored) * math.prod(dataset.spec.shape) <= _ENCODED_VALUES:
+        stored, encode = dataset.encode(stored), _as_they_are
     held_out = _encoded(dataset, dataset.validation, recipe, state, "validation")
     training = _encoded(dataset, dataset.train, recipe, state, "train", len(held_out))
-    packing = recipe.packing
-    probes: list[Probe] = []
-    if packing is None or min(len(held_out), len(training)) >= packing.size:
-        probes.append(ScoreProbe(training, held_out, recipe.latent_dim, packing))
-    if len(held_out) > 5:
-        probes.append(CoverageProbe(held_out, recipe.latent_dim))
     codec = dataset.codec
     real = None if len(codec.shape) == 3 else codec.decode(held_out.x)
 
@@ -341,28 +507,24 @@ def _trainer(
     rng = torch.Generator(state.device).manual_seed(derive_seed(recipe.seed, "sheet"))
     critic = state.networks["critic"]
     couples = couples_samples(critic, *_example(recipe, held_out, training))
-    if couples and any(
-        isinstance(term.penalty, (GradientPenalty, FiniteDifference)) for term in recipe.penalty
-    ):
-        say(
-            "note: the critic's score of a sample changes with the rest of its batch (batch "
-            "normalisation? dropout?); a gradient penalty per sample needs one that does not"
-        )
     if couples and processes.size > 1 and not has_batch_statistics(critic):
         raise UsageError(
             "the critic's score of a sample changes with the rest of its batch, and not by batch "
             "normalisation or minibatch standard deviation: train it in one process."
         )
     updates = replace(_updates(recipe), couples_samples=couples, processes=processes)
+    step, reason = _step_of(recipe, dataset, state.device, updates)
+    if reason is not None and state.device.type == "cuda":
+        say(f"note: updates are not captured in CUDA graphs: {reason}")
     settings = recipe.training
-    has_coverage = settings.probe_every and any(isinstance(p, CoverageProbe) for p in probes)
+    has_coverage = settings.probe_every and any(isinstance(p, HealthProbe) for p in probes)
     if settings.best == Training().best and not has_coverage:
         settings = replace(settings, best=None)  # nobody asked for it, and it cannot be had
     return Trainer(
         state=state,
-        updates=ExtragradientUpdates(updates) if recipe.extragradient else updates,
+        updates=step,
         stored=stored,
-        encode=dataset.encode,
+        encode=encode,
         settings=settings,
         store=store,
         probes=probes,
@@ -370,6 +532,65 @@ def _trainer(
         sheet_labels=_sheet_labels(recipe, dataset, count, state.device),
         on_sheet=write_sheet,
         processes=processes,
+    )
+
+
+def _probes(
+    recipe: Recipe, dataset: Dataset, state: TrainingState, processes: Processes
+) -> list[Probe]:
+    """Every probe that fits the recipe and the data; metrics only where they are reported."""
+    held_out = _encoded(dataset, dataset.validation, recipe, state, "validation")
+    training = _encoded(dataset, dataset.train, recipe, state, "train", len(held_out))
+    packing, latent_dim = recipe.packing, recipe.latent_dim
+    part = _at_a_time(recipe, held_out)
+    probes: list[Probe] = []
+    if packing is None or min(len(held_out), len(training)) >= packing.size:
+        probes.append(ScoreProbe(training, held_out, latent_dim, packing, part))
+        probes.append(LayerProbe(held_out, latent_dim, dataset.spec.bounds, packing, part))
+    if len(held_out) > 5:
+        values = max(1, math.prod(dataset.spec.shape))
+        most = max(len(held_out), min(_COPIED_SAMPLES, _COPIED_VALUES // values))
+        known = _encoded(dataset, dataset.train, recipe, state, "train", most)
+        probes.append(HealthProbe(known, held_out, latent_dim))
+    movement = MovementProbe()
+    state.controllers["movement"] = movement
+    probes.append(movement)
+    if processes.leads:
+        probes += metric_probes(recipe.training, dataset, held_out, latent_dim, state.device)
+        if recipe.training.duality_gap_steps:
+            probes.append(_duality_gap(recipe, dataset, state, held_out, training))
+    return probes
+
+
+def _at_a_time(recipe: Recipe, samples: Samples) -> int:
+    """How many samples probes differentiate together, in whole packs: many small ones, of others
+    half a training batch, since gradients by layer take the generator's graph and two of the
+    critic's at once."""
+    size = 1 if recipe.packing is None else recipe.packing.size
+    half = recipe.training.batch_size // recipe.training.accumulation // 2
+    few = max(half, _PROBE_VALUES // math.prod(samples.x.shape[1:]))
+    return max(1, few // size) * size
+
+
+def _duality_gap(
+    recipe: Recipe, dataset: Dataset, state: TrainingState, held_out: Samples, training: Samples
+) -> DualityGapProbe:
+    size = 1 if recipe.packing is None else recipe.packing.size
+    if len(held_out) < size:
+        raise RecipeError(
+            f"training.duality_gap_steps: there are {len(held_out)} held-out samples, at least "
+            f"{size} are needed: hold more out, or set it to 0."
+        )
+    for name, network in state.networks.items():
+        copy_of(network, name)  # what cannot be copied is said before training
+    couples = couples_samples(state.networks["critic"], *_example(recipe, held_out, training))
+    whole = len(held_out) // size * size
+    return DualityGapProbe(
+        updates=replace(_updates(recipe), couples_samples=couples),
+        settings=recipe.training,
+        stored=_on_device(dataset.train, recipe, state),
+        encode=dataset.encode,
+        held_out=Samples(held_out.x[:whole], None if held_out.y is None else held_out.y[:whole]),
     )
 
 
@@ -393,25 +614,28 @@ def _updates(recipe: Recipe) -> AlternatingUpdates:
     )
 
 
-def _on_device(samples: Samples, recipe: Recipe, state: TrainingState) -> Samples:
+def _as_they_are(samples: Samples) -> Samples:
+    return samples
+
+
+def _on_device(samples: Stored, recipe: Recipe, state: TrainingState) -> Stored:
     """The samples where the run trains; their labels only where its networks take them."""
-    y = samples.y if recipe.conditional else None
-    return Samples(samples.x.to(state.device), None if y is None else y.to(state.device))
+    return samples.on(state.device, labels=recipe.conditional)
 
 
 def _encoded(
     dataset: Dataset,
-    part: Samples,
+    part: Stored,
     recipe: Recipe,
     state: TrainingState,
     what: str,
     most: int = _PROBE_SAMPLES,
 ) -> Samples:
-    """A fixed choice of at most ``_PROBE_SAMPLES`` samples, encoded, on the run's device."""
+    """A fixed choice of at most ``most`` samples, encoded, on the run's device; fewer are the first
+    of more."""
     rng = torch.Generator().manual_seed(derive_seed(state.seed, "probe", what))
-    chosen = torch.randperm(len(part), generator=rng)[: min(most, _PROBE_SAMPLES)]
-    few = Samples(part.x[chosen], None if part.y is None else part.y[chosen])
-    return dataset.encode(_on_device(few, recipe, state))
+    chosen = torch.randperm(len(part), generator=rng)[:most]
+    return dataset.encode(_on_device(part.take(chosen), recipe, state))
 
 
 def _example(recipe: Recipe, *parts: Samples) -> tuple[Tensor, Tensor | None]:
@@ -437,18 +661,7 @@ def _new_state(
     recipe: Recipe, dataset: Dataset, device: torch.device, processes: Processes = ALONE
 ) -> TrainingState:
     """Networks, optimisers and averages before the first step, from the recipe's seed alone."""
-    torch.manual_seed(derive_seed(recipe.seed, "initialisation"))
-    spec, critic_spec = recipe.generator_spec(dataset.spec), recipe.critic_spec(dataset.spec)
-    try:
-        networks = recipe.architecture.build(spec, recipe.latent_dim)
-        if critic_spec != spec:  # packs: a critic for wider samples
-            wider = recipe.architecture.build(critic_spec, recipe.latent_dim)
-            networks["critic"] = wider["critic"]
-    except (RuntimeError, MemoryError) as error:  # out of memory, mostly
-        reason = (str(error) or type(error).__name__).strip().splitlines()[0]
-        raise NetworkError(f"the networks cannot be built: {reason}") from None
-    check_networks({"generator": networks["generator"]}, spec, recipe.latent_dim)
-    check_networks({"critic": networks["critic"]}, critic_spec, recipe.latent_dim)
+    networks = build_networks(recipe, dataset.spec)
     for network in networks.values():
         network.to(device).train()
         Execution.of(recipe.training).lay_out(network)
@@ -492,8 +705,9 @@ def _rehearse(recipe: Recipe, dataset: Dataset, device: torch.device) -> None:
     packs = recipe.training.accumulation * (1 if recipe.packing is None else recipe.packing.size)
     batch = min(_REHEARSAL * packs, recipe.training.batch_size)
     try:
-        step = _trial_of(recipe, dataset, device, batch)
-        step()
+        state, next_real = _trial_start(recipe, dataset, device, batch)
+        updates = replace(_updates(recipe), batch_size=batch, n_critic=1, burst=None)
+        _plain_step(recipe, updates)(state, next_real, 0.0)
     except SteadyganError:
         raise
     except Exception as error:  # whatever a piece of the user's raises
@@ -503,17 +717,31 @@ def _rehearse(recipe: Recipe, dataset: Dataset, device: torch.device) -> None:
         ) from error
 
 
-def _trial_of(
+def _trial_start(
     recipe: Recipe, dataset: Dataset, device: torch.device, batch: int
-) -> Callable[[], dict[str, list[Record]]]:
-    """A step of a state that is thrown away, with one critic update, on always the same samples."""
+) -> tuple[TrainingState, NextBatch]:
+    """A state that is thrown away, and always the same samples."""
     state = _new_state(recipe, dataset, device)
-    updates = replace(_updates(recipe), batch_size=batch, n_critic=1, burst=None)
     chosen = torch.arange(batch) % len(dataset.train)
-    y = None if dataset.train.y is None else dataset.train.y[chosen]
-    few = _on_device(Samples(dataset.train.x[chosen], y), recipe, state)
-    step = ExtragradientUpdates(updates) if recipe.extragradient else updates
-    return lambda: step(state, lambda: dataset.encode(few), 0.0)
+    few = _on_device(dataset.train.take(chosen), recipe, state)
+    return state, lambda: dataset.encode(few)
+
+
+def _plain_step(recipe: Recipe, updates: AlternatingUpdates) -> Updates:
+    return ExtragradientUpdates(updates) if recipe.extragradient else updates
+
+
+def _step_of(
+    recipe: Recipe, dataset: Dataset, device: torch.device, updates: AlternatingUpdates
+) -> tuple[Updates, str | None]:
+    """How a step is carried out, captured where that can be; else with the reason."""
+    step = _plain_step(recipe, updates)
+    if not recipe.training.graphs:
+        return step, "training.graphs is off"
+    reason = why_not(step, device) or differs(
+        updates, partial(_trial_start, recipe, dataset, device, updates.batch_size)
+    )
+    return (step, reason) if reason else (CapturedUpdates(updates), None)
 
 
 def _measure(
@@ -526,7 +754,7 @@ def _measure(
         labels = draw_labels(wanted, counts, rng)
     samples = sample(state.sampling_generator, wanted, recipe.latent_dim, rng, labels=labels)
     measurements = measure(dataset, samples, labels)
-    _write_json(files.metrics, {"measurements": [asdict(m) for m in measurements]})
+    write_json(files.metrics, {"measurements": [asdict(m) for m in measurements]})
     for measurement in measurements:
         say(str(measurement))
 
@@ -553,6 +781,53 @@ def open_run(directory: str | Path, recipe: RecipeSource = None) -> Run:
         return run
     overrides = run.files.read(run.files.environment).get("overrides", [])
     return Run(directory, recipe_for(recipe, run.spec, overrides))
+
+
+def report(
+    runs: str | Path | Run | Sequence[str | Path | Run],
+    out: str | Path | None = None,
+    *,
+    figures: str | Path | None = None,
+    data_root: str | Path | None = None,
+    recipe: RecipeSource = None,
+) -> WrittenReport:
+    """Write what is known of a run, or of several side by side, into one HTML file.
+
+    Args:
+        runs: a run, several, or the directory of a comparison, which stands for its runs.
+        out: the file; None writes ``report.html`` into the run, or, of several, into the working
+            directory.
+        figures: a folder for every figure as PNG and SVG; None writes none.
+        data_root: where named data sets are looked for first.
+        recipe: only where the run uses classes of your own: the recipe that names them.
+
+    Raises:
+        UsageError: a directory is no run, or a place cannot be written.
+    """
+    given = [runs] if isinstance(runs, (str, Path, Run)) else list(runs)
+    if not given:
+        raise UsageError("a report needs at least one run.")
+    opened = [
+        each if isinstance(each, Run) else open_run(each, recipe)
+        for several in given
+        for each in _runs_of(several)
+    ]
+    alone = opened[0] if len(opened) == 1 else None
+    default = Path() if alone is None else alone.directory
+    page = default / "report.html" if out is None else Path(out)
+    check_page(page)  # before the work
+    document = gather_several(opened) if alone is None else gather(alone, data_root)
+    return write(document, page, None if figures is None else Path(figures))
+
+
+def _runs_of(given: str | Path | Run) -> list[str | Path | Run]:
+    """The runs of a comparison that have begun, or the run itself."""
+    if isinstance(given, Run) or not (Path(given) / "comparison.json").exists():
+        return [given]
+    members = sorted(path.parent for path in Path(given).glob("runs/*/recipe.json"))
+    if not members:
+        raise RunError(f"{given} is a comparison of which no training has begun.")
+    return list(members)
 
 
 def _call(recipe: str | Recipe | Callable[[SampleSpec], Recipe], spec: SampleSpec) -> Recipe:
@@ -622,8 +897,16 @@ def _trial(recipe: Recipe, dataset: Dataset, device: torch.device, execution: Ex
     """A few steps of a state that is thrown away: their time, and the first one's penalties."""
     torch.set_num_threads(execution.threads)
     frozen = replace(recipe, training=execution.freeze(recipe.training))
-    step = _trial_of(frozen, dataset, device, recipe.training.batch_size)
+    batch = recipe.training.batch_size
+    state, next_real = _trial_start(frozen, dataset, device, batch)
+    updates = replace(_updates(frozen), n_critic=1, burst=None)
+    carried_out, _ = _step_of(frozen, dataset, device, updates)
+
+    def step() -> Mapping[str, Sequence[Report]]:
+        return carried_out(state, next_real, 0.0)
+
     first = step()["critic"][0]
+    step()  # captures, where it is captured
     names = {term.name for term in recipe.penalty}
     seconds = []
     for _ in range(_TRIALS):
@@ -632,8 +915,8 @@ def _trial(recipe: Recipe, dataset: Dataset, device: torch.device, execution: Ex
         step()
         synchronise(device)
         seconds.append(time.perf_counter() - began)
-    penalties = {name: float(value) for name, value in first.terms.items() if name in names}
-    return Trial(min(seconds), penalties)
+    terms = summarise([first.flat()])
+    return Trial(min(seconds), {name: terms[f"terms.{name}"] for name in names})
 
 
 def _earlier(out: str | Path | None) -> Path | None:
@@ -718,10 +1001,6 @@ def _source(data: DataSource) -> str | None:
     if isinstance(data, str) and data in data_names():
         return data
     return str(Path(data).resolve()) if isinstance(data, (str, Path)) else None
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from steadygan.errors import UsageError
-from steadygan.processes import ALONE, Processes, local_rank
+from steadygan.processes import ALONE, Processes, a_gpu_each, local_rank, local_size
 
 
 def choose_device(name: str, processes: Processes = ALONE) -> torch.device:
@@ -26,7 +26,13 @@ def choose_device(name: str, processes: Processes = ALONE) -> torch.device:
     """
     gpu = f"cuda:{local_rank()}" if processes.size > 1 else "cuda"
     if name == "auto":
-        return torch.device(gpu if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    gpus = torch.cuda.device_count()
+    if processes.size > 1 and name.startswith("cuda") and gpus and not a_gpu_each():
+        raise UsageError(
+            f"{local_size()} processes on this machine cannot have a GPU each, of {gpus}: "
+            "start fewer, or choose --device cpu."
+        )
     if name == "cuda" or (processes.size > 1 and name.startswith("cuda:")):
         name = gpu
     try:

@@ -5,6 +5,7 @@
     │   ├── DataError        a data source is missing, unreadable or of the wrong shape
     │   ├── RecipeError      a recipe, or a value set on it, does not fit
     │   ├── NetworkError     a network does not fit the data or the method
+    │   ├── PreflightError   the checks before the first step found errors
     │   └── RunError         a run directory is missing, incomplete or does not match
     ├── ProcessLostError     another process that trains the same run has ended
     └── MissingExtraError    an optional dependency is needed; also an ImportError
@@ -34,6 +35,18 @@ class RecipeError(UsageError):
 
 class NetworkError(UsageError):
     """A network does not fit the data or the method."""
+
+
+class PreflightError(UsageError):
+    """The checks before the first step found errors.
+
+    Attributes:
+        lines: one for each, and one that says how to train all the same.
+    """
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
 
 
 class RunError(UsageError):

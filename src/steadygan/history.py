@@ -38,6 +38,8 @@ def from_line(line: str) -> Row:
     parsed = json.loads(line)
     kind, step, seconds = parsed.pop("kind"), parsed.pop("step"), parsed.pop("seconds")
     waited = parsed.pop("waited", 0.0)
+    if not (isinstance(step, int) and all(isinstance(s, (int, float)) for s in (seconds, waited))):
+        raise TypeError(f"step {step!r} after {seconds!r} seconds")
     values = {
         name: _SPECIAL.get(value, value) if isinstance(value, str) else value
         for name, value in parsed.items()
@@ -90,13 +92,15 @@ class History:
             lines = path.read_text(encoding="utf-8").split("\n")
         except (FileNotFoundError, NotADirectoryError):
             raise RunError(f"{path} does not exist: is this a run directory?") from None
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path} cannot be read ({error}).") from None
         rows = []
         for number, line in enumerate(lines, start=1):
             if not line:
                 continue
             try:
                 rows.append(from_line(line))
-            except (json.JSONDecodeError, KeyError, TypeError, AttributeError):
+            except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
                 if number == len(lines):
                     break
                 raise RunError(f"{path}, line {number}, is not a row of a history.") from None
@@ -143,6 +147,8 @@ class RunFiles:
         self.metrics = root / "metrics.json"
         self.samples = root / "samples"
         self.checkpoints = root / "checkpoints"
+        self.remedies = root / "remedies"
+        self.tensorboard = root / "tensorboard"
         self.generator = root / "generator.safetensors"
         self._required = {
             self.data: (

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -84,11 +84,12 @@ class Processes:
         batch[self.rank] = own * self.size
         return batch.flatten(0, 1)
 
-    def largest(self, values: Sequence[float], device: torch.device) -> list[float]:
-        """Of each number the largest that any process has."""
+    def largest(self, values: Sequence[float]) -> list[float]:
+        """Of each number the largest that any process has; asked on the CPU, so that nobody waits
+        for what a GPU still has to do."""
         if self.size == 1:
             return list(values)
-        numbers = torch.tensor(values, dtype=torch.float64, device=device)
+        numbers = torch.tensor(values, dtype=torch.float64, device="cpu")
         _together(distributed.all_reduce, numbers, distributed.ReduceOp.MAX)
         found: list[float] = numbers.tolist()
         return found
@@ -140,10 +141,11 @@ def join() -> Processes:
     if size == 1:
         return ALONE
     if not distributed.is_initialized():
-        gpu = torch.cuda.is_available()
+        gpu = a_gpu_each()
         if gpu:
             torch.cuda.set_device(local_rank())
-        _together(_meet, "nccl" if gpu else "gloo")
+        # Both where both can be: a run may be asked to train on the CPU all the same.
+        _together(_meet, "cpu:gloo,cuda:nccl" if gpu else "gloo")
     return Processes(distributed.get_rank(), size)
 
 
@@ -160,6 +162,8 @@ def _meet(backend: str) -> None:
 def leave(processes: Processes) -> None:
     """Part from the others; each ends for itself."""
     if processes.size > 1 and distributed.is_initialized():
+        with suppress(ProcessLostError):
+            processes.wait()  # one whose peers are gone while it still hangs up may be aborted
         distributed.destroy_process_group()
 
 
@@ -171,6 +175,11 @@ def local_rank() -> int:
 def local_size() -> int:
     """How many of the processes run on this machine."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+def a_gpu_each() -> bool:
+    """Whether each process of this machine has a GPU of its own."""
+    return torch.cuda.is_available() and local_size() <= torch.cuda.device_count()
 
 
 def restarts() -> int:

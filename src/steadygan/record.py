@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
 Scalar: TypeAlias = Tensor  # () detached
-FlatRecord: TypeAlias = "dict[str, Scalar | float]"
 
 
 class Statistics(NamedTuple):
@@ -33,6 +33,13 @@ class Statistics(NamedTuple):
         low, high = torch.aminmax(flat)
         return cls(mean, std, low, high)
 
+    @classmethod
+    def of_rows(cls, values: Tensor) -> Statistics:
+        """Of each row of ``(n, values)``, each ``(n,)``."""
+        std, mean = torch.std_mean(values, dim=1, correction=0)
+        low, high = torch.aminmax(values, dim=1)
+        return cls(mean, std, low, high)
+
 
 @dataclass(frozen=True)
 class Record:
@@ -45,20 +52,20 @@ class Record:
             before any clipping.
         input_gradient_norms: per gradient penalty, ‖∇ₓ D(x)‖ over the samples it was taken at.
         scores: the critic's scores, of ``"real"`` and of ``"fake"`` samples where computed.
-        applied: False where the loss or a gradient was not finite and the update was refused.
+        applied: False where the loss or a gradient was not finite and the update was refused. A
+            step that does not wait for its device says so by a tensor ``()``.
     """
 
     loss: Scalar
     terms: Mapping[str, Scalar]
     gradient_norms: Mapping[str, Scalar]
-    applied: bool
+    applied: bool | Tensor
     input_gradient_norms: Mapping[str, Statistics] = field(default_factory=dict)
     scores: Mapping[str, Statistics] = field(default_factory=dict)
 
     def flat(self) -> FlatRecord:
-        """Every number by its dotted name: ``terms.gradient_penalty``, ``scores.real.mean`` …,
-        and ``refused``, 1.0 where the update was not applied."""
-        numbers: FlatRecord = {"loss": self.loss, "refused": 0.0 if self.applied else 1.0}
+        """Every number by its dotted name: ``terms.gradient_penalty``, ``scores.real.mean`` …"""
+        numbers = {"loss": self.loss}
         numbers |= {f"terms.{name}": value for name, value in self.terms.items()}
         numbers |= {f"gradient_norms.{name}": value for name, value in self.gradient_norms.items()}
         for group, entries in (
@@ -69,16 +76,46 @@ class Record:
                 numbers |= {
                     f"{group}.{name}.{key}": value for key, value in statistics._asdict().items()
                 }
-        return numbers
+        # Double, so that a window saved in a checkpoint and read back gives the same sums.
+        values = torch.stack(list(numbers.values())).double()
+        return FlatRecord(tuple(numbers), values, self.applied)
 
 
-def to_floats(record: FlatRecord) -> dict[str, float]:
-    """The same numbers off the device, in one transfer."""
-    device = next((v.device for v in record.values() if isinstance(v, Tensor)), None)
-    stacked = torch.stack(
-        [torch.as_tensor(v, dtype=torch.float64, device=device) for v in record.values()]
-    )
-    return dict(zip(record, stacked.tolist(), strict=True))
+class FlatRecord(NamedTuple):
+    """The numbers of one update in one vector: to keep and to sum up costs one operation for all.
+
+    Attributes:
+        names: of the numbers.
+        values: ``(names,)`` float64, on the device.
+        applied: as in ``Record``.
+    """
+
+    names: tuple[str, ...]
+    values: Tensor
+    applied: bool | Tensor
+
+    def flat(self) -> FlatRecord:
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "names": list(self.names),
+            "values": self.values.tolist(),
+            "applied": bool(self.applied),
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any], device: torch.device) -> FlatRecord:
+        values = torch.tensor(content["values"], dtype=torch.float64, device=device)
+        return cls(tuple(content["names"]), values, content["applied"])
+
+
+def which_applied(records: Sequence[FlatRecord]) -> list[bool]:
+    """Of each update, whether it was applied; waits once for the device where that is open."""
+    flags = [record.applied for record in records]
+    unread = [flag for flag in flags if isinstance(flag, Tensor)]
+    read = iter(torch.stack(unread).tolist() if unread else [])
+    return [next(read) if isinstance(flag, Tensor) else flag for flag in flags]
 
 
 def summarise(records: Sequence[FlatRecord]) -> dict[str, float]:
@@ -88,23 +125,22 @@ def summarise(records: Sequence[FlatRecord]) -> dict[str, float]:
     updates are counted in ``refused`` and kept out of the means, which would be non-finite; where
     every update was refused their numbers stand as they are, as the evidence.
     """
-    refused = sum(float(record["refused"]) for record in records)
-    columns: dict[str, list[Scalar | float]] = {}
-    for record in [r for r in records if not r["refused"]] or records:
-        for name, value in record.items():
-            columns.setdefault(name, []).append(value)
-    del columns["refused"]
-    reduced: FlatRecord = {}
-    for name, values in columns.items():
-        # Double, so that a window saved in a checkpoint and read back gives the same sums.
-        stacked = torch.stack([torch.as_tensor(value).double() for value in values])
-        if name.endswith(".min"):
-            reduced[name] = stacked.min()
-        elif name.endswith(".max"):
-            reduced[name] = stacked.max()
-        else:
-            reduced[name] = stacked.mean()
-    return to_floats(reduced) | {"refused": refused}
+    applied = [
+        r for r, is_applied in zip(records, which_applied(records), strict=True) if is_applied
+    ]
+    alike: dict[tuple[str, ...], list[Tensor]] = {}
+    for record in applied or records:
+        alike.setdefault(record.names, []).append(record.values)
+    reduce = {"min": np.min, "max": np.max}
+    columns: dict[str, list[np.ndarray]] = {}
+    for names, values in alike.items():
+        for name, column in zip(names, torch.stack(values, dim=1).cpu().numpy(), strict=True):
+            columns.setdefault(name, []).append(column)
+    summary = {
+        name: float(reduce.get(name.rpartition(".")[2], np.mean)(np.concatenate(column)))
+        for name, column in columns.items()
+    }
+    return summary | {"refused": float(len(records) - len(applied))}
 
 
 RowKind: TypeAlias = Literal["record", "probe", "event", "finding"]

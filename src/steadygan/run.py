@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import warnings
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from steadygan.data import Dataset
+from steadygan.data import Dataset, load
+from steadygan.diagnosis import Diagnosis, diagnose
 from steadygan.errors import MissingExtraError, RunError, UsageError, did_you_mean
 from steadygan.history import History, RunFiles
-from steadygan.interfaces import Codec, SampleSpec
+from steadygan.interfaces import Codec, Samples, SampleSpec
 from steadygan.metrics import sample
 from steadygan.recipes import Recipe, component_from_json, component_to_json, from_json
 from steadygan.training import (
@@ -43,6 +46,11 @@ def data_to_json(dataset: Dataset, source: str | None) -> dict[str, Any]:
     }
 
 
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """One of the run's JSON files, complete or as it was before."""
+    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
 class Run:
     """A run directory.
 
@@ -64,6 +72,16 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({str(self.directory)!r}, status={self.status!r})"
 
+    @property
+    def recipe_json(self) -> dict[str, Any]:
+        """The recipe as it was written, which can be read without the classes that it names."""
+        return self._recipe_json
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What is known of the data without reading them again; see ``data_to_json``."""
+        return self._data
+
     @cached_property
     def recipe(self) -> Recipe:
         return from_json(self._recipe_json, self._own)
@@ -81,8 +99,8 @@ class Run:
 
     @property
     def status(self) -> str:
-        """``finished``, ``plateau``, ``interrupted``, ``non_finite``; ``running`` while it runs, or
-        where it was killed."""
+        """``finished``, ``plateau``, ``interrupted``, ``non_finite``, ``unsaved``; ``running``
+        while it runs, or where it was killed."""
         return (
             str(self.files.read(self.files.status)["status"])
             if self.files.status.exists()
@@ -98,7 +116,14 @@ class Run:
         """The measurements made at the end of training; empty where it did not end."""
         if not self.files.metrics.exists():
             return []
-        return list(self.files.read(self.files.metrics)["measurements"])
+        measured = self.files.read(self.files.metrics)["measurements"]
+        if not isinstance(measured, list) or not all(isinstance(each, dict) for each in measured):
+            raise RunError(f"{self.files.metrics} holds no measurements: is the file damaged?")
+        return measured
+
+    def diagnosis(self) -> Diagnosis:
+        """What is wrong with the run, as far as it went: it may still be running."""
+        return diagnose(self.history, self._recipe_json)
 
     def info(self) -> dict[str, Any]:
         """What there is to know at a glance, JSON-able."""
@@ -120,24 +145,46 @@ class Run:
             "environment": self.files.read(self.files.environment),
         }
 
-    def weights(self, checkpoint: str | None = None) -> tuple[dict[str, Tensor], str]:
-        """The generator's weights and where they were found.
+    def weights(
+        self, checkpoint: str | None = None, network: str = "generator", *, average: bool = True
+    ) -> tuple[dict[str, Tensor], str]:
+        """A network's weights and where they were found.
 
         Args:
             checkpoint: ``"best"``, a step, or None for the last there are.
+            network: ``"generator"`` or ``"critic"``.
+            average: those of its average, where it has one, and not those that are trained.
 
         Raises:
             RunError: there are none (yet).
         """
-        if checkpoint is None and self.files.generator.exists():
+        last = checkpoint is None and network == "generator" and average
+        if last and self.files.generator.exists():
             return load_tensors(self.files.generator)[0], self.files.generator.name
+        path = self.checkpoint_file(checkpoint)
+        tensors, _ = load_tensors(path)
+        prefix = f"averages.{network}."
+        if not average or not any(name.startswith(prefix) for name in tensors):
+            prefix = f"networks.{network}."
+        return {
+            name.removeprefix(prefix): value
+            for name, value in tensors.items()
+            if name.startswith(prefix)
+        }, path.name
+
+    def checkpoint_file(self, checkpoint: str | None = None) -> Path:
+        """Where a checkpoint lies: ``"best"``, a step, or None for the last there is.
+
+        Raises:
+            RunError: there is no such one.
+        """
         folder = self.files.checkpoints
         known = sorted(folder.glob("step-*.safetensors"))
         if checkpoint is None:
             if not known:
                 raise RunError(f"{self.directory} holds no weights yet: train or resume it first.")
-            path = known[-1]
-        elif checkpoint.isdigit():
+            return known[-1]
+        if checkpoint.isdigit():
             path = folder / f"step-{int(checkpoint):09d}.safetensors"
         else:
             path = folder / f"{checkpoint}.safetensors"
@@ -148,31 +195,60 @@ class Run:
                 f"{self.directory} has no checkpoint {checkpoint!r}: there are "
                 f"{', '.join([*best, *names]) or 'none'}."
             )
-        tensors, _ = load_tensors(path)
-        prefix = "averages.generator."
-        if not any(name.startswith(prefix) for name in tensors):
-            prefix = "networks.generator."
-        return {
-            name.removeprefix(prefix): value
-            for name, value in tensors.items()
-            if name.startswith(prefix)
-        }, path.name
+        return path
 
     def generator(self, checkpoint: str | None = None) -> nn.Module:
-        """The trained generator, on the CPU, in evaluation mode."""
+        """The trained generator, or its average where it has one, on the CPU, in evaluation mode,
+        without gradients."""
+        return self.network("generator", checkpoint).requires_grad_(False)
+
+    def critic(self, checkpoint: str | None = None) -> nn.Module:
+        """The critic of a checkpoint, on the CPU, in evaluation mode, without gradients; for
+        samples, or packs of them, as it saw in training."""
+        return self.network("critic", checkpoint).requires_grad_(False)
+
+    def network(
+        self, name: str, checkpoint: str | None = None, *, average: bool = True
+    ) -> nn.Module:
+        """The ``"generator"`` or the ``"critic"``, under its constraints, on the CPU, in evaluation
+        mode; arguments and errors as ``weights``."""
+        of = {"generator": self.recipe.generator_spec, "critic": self.recipe.critic_spec}[name]
+        spec = of(self.spec)
+        weights, where = self.weights(checkpoint, name, average=average)
         with torch.random.fork_rng(devices=[]):
-            spec = self.recipe.generator_spec(self.spec)
-            networks = self.recipe.architecture.build(spec, self.recipe.latent_dim)
-        generator = networks["generator"]
-        weights, name = self.weights(checkpoint)
+            network = self.recipe.architecture.build(spec, self.recipe.latent_dim)[name]
+            for constraint in self.recipe.constraint if name == "critic" else ():
+                constraint.prepare(network)  # may give the weights other names
         try:
-            generator.load_state_dict(weights)
+            network.load_state_dict(weights)
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:300]
             raise RunError(
-                f"{name} of {self.directory} does not fit the recipe: {reason}"
+                f"{where} of {self.directory} does not fit the recipe: {reason}"
             ) from None
-        return generator.eval().requires_grad_(False)
+        return network.eval()
+
+    def dataset(self, data_root: str | Path | None = None) -> Dataset:
+        """The data that the run was trained on, loaded again from where they were.
+
+        Args:
+            data_root: where named sets are looked for first; None looks where the run did.
+
+        Raises:
+            RunError: they were an array in memory, or are not what they were.
+            DataError: they are not there any more.
+        """
+        source = self._data["source"]
+        if source is None:
+            raise RunError(f"{self.directory} was trained on an array in memory.")
+        if data_root is None and self.files.environment.exists():
+            data_root = self.files.read(self.files.environment).get("data_root")
+        dataset = load(source, self.recipe.data, root=data_root)
+        if dataset.fingerprint != self._data["fingerprint"]:
+            raise RunError(
+                f"the data at {dataset.name} are not those that {self.directory} was trained on."
+            )
+        return dataset
 
     def sample(
         self,
@@ -196,16 +272,26 @@ class Run:
         Raises:
             UsageError: ``count`` is below 1, or there is no such label.
         """
+        return self.codec.decode(self.encoded_samples(count, seed, label, checkpoint).x)
+
+    def encoded_samples(
+        self,
+        count: int,
+        seed: int = 0,
+        label: str | int | None = None,
+        checkpoint: str | None = None,
+    ) -> Samples:
+        """The samples of ``sample`` as the networks see them, ``(count, *shape)``, and their
+        labels."""
         if count < 1:
             raise UsageError(f"{count} samples cannot be drawn: choose at least 1.")
         rng = torch.Generator().manual_seed(derive_seed(seed, "sample"))
-        labels = self._labels(count, label, seed)
-        encoded = sample(
-            self.generator(checkpoint), count, self.recipe.latent_dim, rng, labels=labels
-        )
-        return self.codec.decode(encoded)
+        labels = self.labels(count, label, seed)
+        generator, latent_dim = self.generator(checkpoint), self.recipe.latent_dim
+        return Samples(sample(generator, count, latent_dim, rng, labels=labels), labels)
 
-    def _labels(self, count: int, label: str | int | None, seed: int) -> Tensor | None:
+    def labels(self, count: int, label: str | int | None, seed: int) -> Tensor | None:
+        """Integer labels ``(count,)`` to sample with, as ``sample``; None of a run without."""
         if not self.recipe.conditional:
             if label is not None:
                 raise UsageError(

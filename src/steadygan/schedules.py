@@ -7,10 +7,14 @@ of the run, from 0.0 (first step) to 1.0 (end of the budget), that returns the n
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from steadygan.errors import RecipeError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Schedule(Protocol):
@@ -22,7 +26,64 @@ Value: TypeAlias = float | Schedule
 
 def at(value: Value, progress: float) -> float:
     """The number that ``value`` stands for at ``progress`` in [0, 1]."""
-    return value(progress) if callable(value) else value
+    return follow(value, progress) if callable(value) else value
+
+
+def follow(function: Callable[[float], float], number: float) -> float:
+    """``function(number)``; of a ``Live`` number a tensor ``()`` that follows it, to be multiplied
+    with others as a number is."""
+    return number.follow(function) if isinstance(number, Live) else function(number)
+
+
+class Live(float):
+    """A number that a captured computation reads anew at each replay.
+
+    What is captured holds plain numbers as they were. So a function of a live one is a tensor,
+    computed here, on the host, whenever the number changes (``Follower.set``).
+    """
+
+    follower: Follower
+
+    def follow(self, function: Callable[[float], float]) -> Any:
+        return self.follower.tensor(function)
+
+
+class Follower:
+    """Functions of one number that changes, in the order in which a computation asks for them.
+
+    Args:
+        device: of their tensors.
+    """
+
+    def __init__(self, device: Any) -> None:
+        self._device = device
+        self._functions: list[Callable[[float], float]] = []
+        self._tensors: list[Tensor] = []
+        self._asked = 0
+        self._number = 0.0
+
+    def begin(self, number: float) -> Live:
+        """The number for one run of the computation, which asks for its functions in order. Their
+        tensors are made in the first run, and only read in those after it: what fills them in
+        between (``set``) is no part of the computation."""
+        self._asked, self._number = 0, number
+        live = Live(number)
+        live.follower = self
+        return live
+
+    def set(self, number: float) -> None:
+        for function, tensor in zip(self._functions, self._tensors, strict=True):
+            tensor.fill_(function(number))
+
+    def tensor(self, function: Callable[[float], float]) -> Tensor:
+        import torch
+
+        if self._asked == len(self._functions):
+            value = function(self._number)
+            self._tensors.append(torch.tensor(value, dtype=torch.float64, device=self._device))
+            self._functions.append(function)
+        self._asked += 1
+        return self._tensors[self._asked - 1]
 
 
 def smallest(value: Value) -> float:

@@ -65,6 +65,7 @@ def critic_step(
     accumulation: int = 1,
     couples_samples: bool | None = None,
     processes: Processes = ALONE,
+    sound: Tensor | None = None,
 ) -> Record:
     """One update of the critic.
 
@@ -88,6 +89,8 @@ def critic_step(
             then real, fake and points are scored apart. None looks for batch normalisation
             and minibatch standard deviation and no further: ``networks.couples_samples`` finds by
             trial what else there may be.
+        processes: that share the batch.
+        sound: see ``apply_update``.
 
     Raises:
         ValueError: the batches differ in size, or cannot be divided into as many parts.
@@ -122,7 +125,7 @@ def critic_step(
         for index in range(accumulation):
             part_real, part_fake = parts.take(real, index), parts.take(fake, index)
             at = [None if p is None else parts.take(p, index) for p in points]
-            judged, gradients = _passes(
+            judged, gradients, joint = _passes(
                 critic,
                 [part_real, part_fake],
                 [p for p in at if p is not None],
@@ -135,6 +138,9 @@ def critic_step(
                     *_classified(real_logits, part_real), *_classified(fake_logits, part_fake)
                 )
             parts.keep_scores(real_scores, fake_scores)
+            if not joint:  # its graph is freed before that of the points is made
+                parts.backward(terms, critic.parameters())
+                terms = {}
             for term, where in zip(due, at, strict=True):
                 if where is None:
                     cost = term.penalty(critic, part_real, part_fake, rng=rng)
@@ -145,12 +151,17 @@ def critic_step(
                     parts.keep_norms(term.name, gradient_norms(gradient.detach()))
                 terms[term.name] = cost * term.factor(progress)
             terms |= {name: term() for name, term in scalars.items()}
-            parts.backward(terms, critic.parameters())
+            if terms:
+                parts.backward(terms, critic.parameters())
     parts.share(critic.parameters())
     norms, applied = apply_update(
-        {"critic": critic}, [optimiser], parts.loss, clip_gradient_norm=clip_gradient_norm
+        {"critic": critic},
+        [optimiser],
+        parts.loss,
+        clip_gradient_norm=clip_gradient_norm,
+        sound=sound,
     )
-    if applied:
+    if applied is not False:
         for constraint in constraints:
             constraint.project(critic)
     return parts.record(norms, applied)
@@ -172,6 +183,7 @@ def generator_step(
     clip_gradient_norm: float | None = None,
     accumulation: int = 1,
     processes: Processes = ALONE,
+    sound: Tensor | None = None,
 ) -> Record:
     """One update of the generator; the critic is left without gradients.
 
@@ -189,7 +201,7 @@ def generator_step(
         batch_terms: weighted scalars from real and fake samples, as the critic sees them, by name.
         objective_weight: what the objective's loss is multiplied by; 0 where a batch term replaces
             it.
-        clip_gradient_norm, accumulation, processes: as in ``critic_step``.
+        clip_gradient_norm, accumulation, processes, sound: as in ``critic_step``.
 
     Raises:
         ValueError: the objective or a batch term needs real samples and ``real`` is None.
@@ -233,7 +245,11 @@ def generator_step(
             parts.backward(terms, generator.parameters())
     parts.share(generator.parameters())
     norms, applied = apply_update(
-        {"generator": generator}, [optimiser], parts.loss, clip_gradient_norm=clip_gradient_norm
+        {"generator": generator},
+        [optimiser],
+        parts.loss,
+        clip_gradient_norm=clip_gradient_norm,
+        sound=sound,
     )
     return parts.record(norms, applied)
 
@@ -244,7 +260,8 @@ def apply_update(
     loss: Tensor,
     *,
     clip_gradient_norm: float | None = None,
-) -> tuple[dict[str, Scalar], bool]:
+    sound: Tensor | None = None,
+) -> tuple[dict[str, Scalar], bool | Tensor]:
     """Step the optimisers with the gradients at hand, unless the loss or one of them is not finite.
 
     Args:
@@ -252,9 +269,14 @@ def apply_update(
         optimisers: of their parameters.
         loss: the value that was differentiated, ``()``.
         clip_gradient_norm: largest Euclidean norm per network.
+        sound: ``()`` bool, true at first, for a step that must not wait for its device: it is
+            lowered by an update that is not finite, and from then on no update moves the weights.
+            The state of the optimisers, whose learning rates must be tensors, goes on: whoever
+            reads ``sound`` lowered goes back to an earlier state.
 
     Returns:
-        The gradient norm of each network before clipping, and whether the update was applied.
+        The gradient norm of each network before clipping, and whether the update was applied: with
+        ``sound``, a tensor.
     """
     norms = {}
     gradients = {
@@ -263,17 +285,30 @@ def apply_update(
     }
     for name, grads in gradients.items():
         norms[name] = torch.nn.utils.get_total_norm(grads) if grads else torch.zeros_like(loss)
-    # The one place that waits for the device: nothing non-finite may reach the weights.
     verdict = torch.stack([loss.detach().to(torch.float64), *(n.double() for n in norms.values())])
-    if not bool(torch.isfinite(verdict).all()):
+    finite = torch.isfinite(verdict).all()
+    if sound is not None:
+        sound.logical_and_(finite)
+    elif not bool(finite):  # the one place that waits for the device
         return norms, False
     if clip_gradient_norm is not None:
         for name, grads in gradients.items():
             scale = (clip_gradient_norm / (norms[name] + 1e-12)).clamp(max=1.0)
             torch._foreach_mul_(grads, scale)
+    if sound is None:
+        for optimiser in optimisers:
+            optimiser.step()
+        return norms, True
+    for gradient in (g for grads in gradients.values() for g in grads):
+        gradient.masked_fill_(~sound, 0.0)
     for optimiser in optimisers:
+        rates = [group["lr"] for group in optimiser.param_groups]
+        for group in optimiser.param_groups:
+            group["lr"] = group["lr"] * sound
         optimiser.step()
-    return norms, True
+        for group, rate in zip(optimiser.param_groups, rates, strict=True):
+            group["lr"] = rate
+    return norms, sound.clone()
 
 
 def has_batch_statistics(network: nn.Module) -> bool:
@@ -333,11 +368,10 @@ class _Parts:
     def backward(self, terms: Mapping[str, PerSample], parameters: Iterable[nn.Parameter]) -> None:
         """Add this part's share of every term to the loss, and its gradients to ``.grad``."""
         means = {name: values.mean() / self.count for name, values in terms.items()}
-        # Only the gradients that the update needs: the other network's are not even computed.
-        torch.autograd.backward(
-            torch.stack(list(means.values())).sum(),
-            inputs=[p for p in parameters if p.requires_grad],
-        )
+        total = torch.stack(list(means.values())).sum()
+        if total.requires_grad:  # a penalty alone may not depend on the weights
+            # Only the gradients that the update needs: the other network's are not even computed.
+            torch.autograd.backward(total, inputs=[p for p in parameters if p.requires_grad])
         for name, mean in means.items():
             so_far = self._terms.get(name)
             self._terms[name] = mean.detach() if so_far is None else so_far + mean.detach()
@@ -361,7 +395,7 @@ class _Parts:
     def loss(self) -> Scalar:
         return torch.stack(list(self._terms.values())).sum()
 
-    def record(self, gradient_norms: Mapping[str, Scalar], applied: bool) -> Record:
+    def record(self, gradient_norms: Mapping[str, Scalar], applied: bool | Tensor) -> Record:
         return Record(
             loss=self.loss,
             terms=self._terms,
@@ -408,27 +442,34 @@ def _judge_apart_or_joined(
 
 def _passes(
     critic: nn.Module, batches: Sequence[Samples], points: Sequence[Samples], *, apart: bool
-) -> tuple[list[tuple[Scores, Tensor | None]], Iterator[Tensor]]:
-    """The scores (and logits) of the batches, and the input gradients at the points, in order.
+) -> tuple[list[tuple[Scores, Tensor | None]], Iterator[Tensor], bool]:
+    """The scores (and logits) of the batches, the input gradients at the points, in order, and
+    whether both come from one pass.
 
-    The points have a pass of their own, apart from real and fake samples: the graph of the second
-    derivative spans the whole batch it is taken in, and with all three joined it costs 1.3 to 2
-    times as much (docs/decisions/0003-two-passes.md). Not so in a dense critic, whose gradients
-    are worked out by hand.
+    The points have a pass of their own, made when the first gradient is taken, apart from real and
+    fake samples: the graph of the second derivative spans the whole batch it is taken in, and with
+    all three joined it costs 1.3 to 2 times as much (docs/decisions/0003-two-passes.md). Not so in
+    a dense critic, whose gradients are worked out by hand.
     """
-    if not points:
-        return _judge_apart_or_joined(critic, batches, apart=apart), iter(())
-    dense = None if apart else dense_critic(critic, points[0].x)
+    dense = dense_critic(critic, points[0].x) if points and not apart else None
     if dense is not None:
-        return _dense_passes(*dense, batches, points)
-    judged = _judge_apart_or_joined(critic, batches, apart=apart)
+        return *_dense_passes(*dense, batches, points), True
+    return (
+        _judge_apart_or_joined(critic, batches, apart=apart),
+        _gradients(critic, points, apart=apart),
+        False,
+    )
+
+
+def _gradients(critic: nn.Module, points: Sequence[Samples], *, apart: bool) -> Iterator[Tensor]:
+    """The input gradients at the points, all from one pass, when the first is taken."""
     leaves = [leaf(p) for p in points]
 
     def total() -> Tensor:
         judged = _judge_apart_or_joined(critic, leaves, apart=apart)
         return torch.stack([scores.sum() for scores, _ in judged]).sum()
 
-    return judged, iter(differentiable_gradients(total, [p.x for p in leaves]))
+    yield from differentiable_gradients(total, [p.x for p in leaves])
 
 
 def _dense_passes(

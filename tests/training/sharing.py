@@ -122,8 +122,8 @@ def run(case: Case, mine: processes.Processes, dtype: torch.dtype, steps: int) -
         for key, value in module.state_dict().items()
     }
     for name, made in records.items():
-        numbers = made[-1].flat().items()
-        kept |= {f"record.{name}.{k}": torch.as_tensor(v).double() for k, v in numbers}
+        last = made[-1].flat()
+        kept |= {f"record.{name}.{k}": v for k, v in zip(last.names, last.values, strict=True)}
     return kept
 
 

@@ -15,6 +15,7 @@ from steadygan.training import (
     TrainingState,
     load_tensors,
     save_tensors,
+    step_of,
     write_atomically,
 )
 
@@ -68,6 +69,16 @@ def test_a_restored_state_goes_on_bit_by_bit(tmp_path: Path) -> None:
     assert mine == its
     assert (mine["rows"], mine["rollbacks"], mine["seconds"]) == (7, 1, 12.5)
     assert mine["updates"]["critic"] == 15
+
+
+def test_older_ones_are_kept_apart(tmp_path: Path) -> None:
+    """However often checkpoints are written, some reach far back."""
+    store = CheckpointStore(tmp_path, keep=2, older=3, apart=50)
+    state = make_state()
+    for step in range(0, 401, 10):
+        state.step = step
+        store.save(state)
+    assert [step_of(path) for path in store.paths()] == [250, 300, 350, 390, 400]
 
 
 def test_the_last_k_and_the_best_are_kept(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from steadygan.errors import RecipeError
 from steadygan.networks import DCGAN
 from steadygan.run import Run
 from steadygan.training import Execution, Training, Trial, choose, execution
+from steadygan.training.execution import bfloat16_gain
 
 CPU = torch.device("cpu")
 KEY = {"recipe": "made up"}
@@ -130,11 +131,19 @@ def test_a_cache_that_cannot_be_written_is_no_error(
 
 
 def test_products_in_bfloat16_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    gain = execution.bfloat16_gain(CPU)
+    gain = bfloat16_gain(CPU)
     assert gain > 0
     monkeypatch.setattr(torch.Tensor, "__matmul__", None)  # it would fail if measured again
-    assert execution.bfloat16_gain(CPU) == pytest.approx(gain, abs=0.01)
+    assert bfloat16_gain(CPU) == pytest.approx(gain, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "file/below"])
+def test_a_cache_that_cannot_be_looked_at_is_no_error(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("STEADYGAN_CACHE", str(tmp_path / name))
+    assert bfloat16_gain(CPU) > 0
 
 
 @pytest.mark.parametrize("setting", ["precision=float16", "memory_format=nhwc"])

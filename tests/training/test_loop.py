@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from steadygan.interfaces import Samples, SampleSpec
 from steadygan.networks import MLP
 from steadygan.objectives import Wasserstein
 from steadygan.penalties import Term, TwoSided
+from steadygan.processes import Processes
 from steadygan.record import Row
 from steadygan.stabilisers import EMA, untrained_copy
 from steadygan.training import (
@@ -115,6 +117,32 @@ def assert_same(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
     assert first.keys() == second.keys()
     for name, value in first.items():
         assert torch.equal(value, second[name]), name
+
+
+@dataclass(frozen=True)
+class SignalledWhileTheyMeet(Processes):
+    """One of two; a signal reaches it while both agree before their step ``at``."""
+
+    size: int = 2
+    state: TrainingState | None = None
+    at: int = 0
+
+    def wait(self) -> None:
+        pass
+
+    def largest(self, values: Sequence[float]) -> list[float]:
+        assert self.state is not None
+        if self.state.step == self.at:
+            self.state.stop = Stop(Status.INTERRUPTED, "SIGTERM")
+        return list(values)
+
+
+def test_a_signal_during_the_agreement_is_for_the_next_step(tmp_path: Path) -> None:
+    """The other process goes on with this step, and would wait for this one for ever."""
+    trainer = make(tmp_path, SHORT)
+    trainer.processes = SignalledWhileTheyMeet(state=trainer.state, at=3)
+    assert trainer.run().status is Status.INTERRUPTED
+    assert trainer.state.step == 4
 
 
 def test_rows_sheets_and_checkpoints_come_at_their_intervals(tmp_path: Path) -> None:

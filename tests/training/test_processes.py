@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import torch
 from sharing import CASES
 
-from steadygan import processes
+from steadygan import app, processes
+from steadygan.environment import choose_device
 from steadygan.errors import UsageError
+from steadygan.networks import MLP
+from steadygan.objectives import Wasserstein
 from steadygan.processes import ALONE, Processes
+from steadygan.recipes import Recipe
 from steadygan.run import Run
 from steadygan.training import load_tensors
+
+T = TypeVar("T")
 
 SCRIPT = Path(__file__).parent / "sharing.py"
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -155,24 +164,26 @@ def wait_for_checkpoint(run: Path, after: int = 0) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
-def test_a_process_that_is_killed_ends_the_others_with_a_status(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_process_that_is_killed_ends_the_others_with_a_status(tmp_path: Path, rank: int) -> None:
     command = train(tmp_path, "--steps", "1000000")
     with subprocess.Popen(
         command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env=environment(tmp_path),
     ) as torchrun:  # fmt: skip
         wait_for_checkpoint(tmp_path / "run")
-        os.kill(worker(torchrun, 1), signal.SIGKILL)
+        os.kill(worker(torchrun, rank), signal.SIGKILL)
         began = time.monotonic()
         _, errors = torchrun.communicate(timeout=60)
     assert torchrun.returncode != 0
     assert time.monotonic() - began < 60
     status = json.loads((tmp_path / "run" / "status.json").read_text())
     assert status["status"] == "process_lost"
+    assert "another process of this training was lost" in status["reason"]
     lines = [line for line in errors.splitlines() if line.startswith("steadygan: ")]
-    assert len(lines) == 1
-    assert "another process of this training was lost" in lines[0]
-    assert 'File "' not in errors.split("steadygan: ")[0]  # no traceback of ours
+    assert len(lines) == rank  # the first process speaks, where it is left
+    assert all("another process of this training was lost" in line for line in lines)
+    assert 'steadygan/app.py"' not in errors  # no traceback of ours
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
@@ -230,6 +241,39 @@ def test_the_whole_is_told_once_and_left_with_code_2(tmp_path: Path) -> None:
     assert len(lines) == 1
     assert "cannot be shared out to 2 processes" in lines[0]
     assert not (tmp_path / "run").exists()
+
+
+class Sending(Processes):
+    """Alone, but what is told is sent."""
+
+    def told(self, decide: Callable[[], T]) -> T:
+        told: T = pickle.loads(pickle.dumps(decide()))
+        return told
+
+
+def test_pieces_that_cannot_be_sent_are_trained_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Local(Wasserstein):
+        pass
+
+    monkeypatch.setattr(app, "join", Sending)
+    recipe = Recipe(objective=Local(), architecture=MLP(hidden=(8,)))
+    run = app.train("8-ring", recipe, out=tmp_path / "run", steps=1)
+    assert run.info()["status"] == "finished"
+
+
+def test_more_processes_than_gpus_are_refused_but_on_the_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    pair = Processes(1, 2)
+    for name in ("auto", "cuda", "cuda:0"):
+        with pytest.raises(UsageError, match=r"2 processes .* of 1: start fewer"):
+            choose_device(name, pair)
+    assert choose_device("cpu", pair) == torch.device("cpu")
 
 
 def test_shares_of_a_batch_make_the_whole() -> None:

@@ -7,21 +7,28 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
+from steadygan.cli.check import check
 from steadygan.cli.compare import compare
+from steadygan.cli.diagnose import diagnose
+from steadygan.cli.evaluate import evaluate
 from steadygan.cli.export import export
 from steadygan.cli.info import info
 from steadygan.cli.output import print_lines
 from steadygan.cli.recipes import recipes
+from steadygan.cli.report import report
 from steadygan.cli.resume import resume
 from steadygan.cli.sample import sample
 from steadygan.cli.train import train
-from steadygan.errors import ProcessLostError, SteadyganError
+from steadygan.errors import PreflightError, ProcessLostError, SteadyganError
 from steadygan.memory import keep_freed_memory
+
+_LAST_WORDS = 10.0  # seconds that the first of several processes has to say why they end
 
 app = typer.Typer(
     name="steadygan",
@@ -49,7 +56,18 @@ def _front(
     """Train GANs that stay stable, and be told, with evidence, when they do not."""
 
 
-for command in (train, resume, compare, sample, info, export):
+for command in (
+    train,
+    check,
+    resume,
+    compare,
+    evaluate,
+    diagnose,
+    report,
+    sample,
+    info,
+    export,
+):
     app.command()(command)
 app.add_typer(recipes, name="recipes")
 
@@ -72,6 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(error.format_message(), 2)
     except ProcessLostError as error:
         return _refuse(str(error), 1)
+    except PreflightError as error:
+        return max(_refuse(line, 2) for line in error.lines)
     except SteadyganError as error:
         return _refuse(str(error), 2)
     except OSError as error:
@@ -83,6 +103,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse(message: str, code: int) -> int:
-    if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
-        print(f"steadygan: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+    if os.environ.get("RANK", "0") != "0":
+        # Of several processes the first speaks for all. torchrun ends the others as soon as one has
+        # ended, so that whoever ends before it would cut it short; who is left has failed alone.
+        time.sleep(_LAST_WORDS)
+    print(f"steadygan: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
     return code

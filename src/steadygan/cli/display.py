@@ -75,11 +75,24 @@ class Display:
             coverage = row.values.get("probe.coverage")
             if coverage is not None:
                 self._coverage = f" · coverage {coverage:.2f}"
+        elif row.kind == "finding":
+            found = row.values
+            self.say(f"step {row.step:,}: {found['status']} {found['check']}: {found['evidence']}")
+            if found["try_next"]:
+                self.say(f"  try: {found['try_next']}")
         elif row.values.get("event") == "rollback":
             self.say(
                 f"step {row.values['from']}: a loss or gradient was not finite; the update was "
                 f"refused, back to step {row.values['to']}"
             )
+        elif row.values.get("event") == "remedy":
+            did = row.values
+            undone = f", instead of {did['undone']}" if did["undone"] else ""
+            self.say(
+                f"step {row.step:,}: remedy {did['number']} for {did['finding']}: "
+                f"{did['remedy']}{undone}; on with weights {did['weights']}"
+            )
+            self.say(f"  {_change(did['before'], did['after'])}")
         elif row.values.get("event") == "end":
             self._stop()
 
@@ -110,6 +123,13 @@ class Display:
         if self._progress is not None and self._task is not None:
             self._progress.stop()
             self._task = None
+
+
+def _change(before: str, after: str) -> str:
+    """What a remedy does to the settings; new weights alone leave them as they are."""
+    if not before and not after:
+        return "the settings stay as they are"
+    return f"{before or 'nothing'} becomes {after or 'nothing'}"
 
 
 def _numbers(row: Row) -> str:

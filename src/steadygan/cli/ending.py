@@ -33,6 +33,10 @@ def end(run: Run, display: Display, *, json: bool) -> int:
             "--set critic_optimiser.lr=… --set generator_optimiser.lr=…"
         )
         return 1
+    if status == "unsaved":
+        display.say(f"what was tried is in its history: steadygan report {where}")
+        return 1
     display.say(f"run: {where}")
     display.say(f"sample with: steadygan sample {where} -n 100 -o samples.png")
+    display.say(f"look at it with: steadygan report {where}")
     return 0

@@ -10,8 +10,10 @@ from steadygan.cli.options import (
     MinutesOption,
     OwnRecipeOption,
     ResumeDeviceOption,
+    ResumeRemedyOption,
     RunArgument,
     StepsOption,
+    TensorBoardOption,
 )
 
 
@@ -22,6 +24,8 @@ def resume(
     minutes: MinutesOption = None,
     device: ResumeDeviceOption = None,
     data_root: DataRootOption = None,
+    tensorboard: TensorBoardOption = False,
+    auto_remedy: ResumeRemedyOption = None,
     json: JsonOption = False,
 ) -> int:
     """Continue a run from its last checkpoint, bit by bit on the CPU.
@@ -39,6 +43,8 @@ def resume(
             device=device,
             data_root=data_root,
             observers=[display],
+            tensorboard=tensorboard,
+            auto_remedy=auto_remedy,
             say=display.say,
         )
     return end(result, display, json=json)

@@ -10,12 +10,16 @@ import typer
 from steadygan.cli.display import Display
 from steadygan.cli.ending import end
 from steadygan.cli.options import (
+    AllowOption,
+    AutoRemedyOption,
     DataRootOption,
     DeviceOption,
     JsonOption,
     MinutesOption,
     RecipeOption,
+    SetOption,
     StepsOption,
+    TensorBoardOption,
 )
 
 
@@ -38,14 +42,10 @@ def train(
     minutes: MinutesOption = None,
     device: DeviceOption = "auto",
     data_root: DataRootOption = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Change a setting of the recipe: --set training.batch_size=128. Repeatable.",
-        ),
-    ] = None,
+    assignments: SetOption = None,
+    allow: AllowOption = None,
+    tensorboard: TensorBoardOption = False,
+    auto_remedy: AutoRemedyOption = False,
     json: JsonOption = False,
 ) -> int:
     """Train a GAN on DATA and leave a run directory."""
@@ -62,7 +62,10 @@ def train(
             minutes=minutes,
             device=device,
             data_root=data_root,
+            allow=allow or (),
             observers=[display],
+            tensorboard=tensorboard,
+            auto_remedy=auto_remedy,
             say=display.say,
         )
     return end(run, display, json=json)

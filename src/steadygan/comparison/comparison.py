@@ -22,7 +22,6 @@ from steadygan.comparison.members import (
     own_recipe,
     reason_of,
     train_all,
-    write_json,
 )
 from steadygan.comparison.plan import Member, Plan, data_options, parse_axis
 from steadygan.comparison.results import ResultRow, Results
@@ -33,7 +32,7 @@ from steadygan.environment import choose_device
 from steadygan.errors import RecipeError, RunError, SteadyganError, UsageError
 from steadygan.interfaces import SampleSpec
 from steadygan.recipes import default_for, override, resolve
-from steadygan.run import Run
+from steadygan.run import Run, write_json
 from steadygan.training import Observer, write_atomically
 
 _FIGURE_IMAGES = 64

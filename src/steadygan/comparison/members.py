@@ -19,8 +19,8 @@ from steadygan.comparison.results import FINISHED, MemberResult, Results
 from steadygan.errors import RecipeError, RunError, SteadyganError
 from steadygan.history import RunFiles
 from steadygan.recipes import PRESETS
-from steadygan.run import Run
-from steadygan.training import Observer, write_atomically
+from steadygan.run import Run, write_json
+from steadygan.training import Observer
 
 Around: TypeAlias = Callable[[Member], AbstractContextManager[object]]
 
@@ -216,8 +216,3 @@ def reason_of(error: Exception) -> str:
     kind = "" if isinstance(error, SteadyganError) else f"{type(error).__name__}: "
     text = " ".join(f"{kind}{error}".split())
     return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Whole or not at all."""
-    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())

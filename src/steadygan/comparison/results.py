@@ -111,7 +111,8 @@ class ResultRow:
         for result in self.finished:
             for measurement in result.measurements:
                 by_seed = values.setdefault(str(measurement["name"]), {})
-                by_seed[result.member.seed] = measurement["value"]
+                # The first is of the end of training; others may be of other features.
+                by_seed.setdefault(result.member.seed, measurement["value"])
         return {name: spread_of(by_seed) for name, by_seed in values.items()}
 
     def to_json(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from steadygan.cache import cache_folder
+from steadygan.cache import NOWHERE, cache_folder, user_folder
 from steadygan.data.arrays import load_array, load_array_file
 from steadygan.data.cifar10 import CIFAR10_MARKS, load_cifar10
 from steadygan.data.codecs import ImageCodec, VectorCodec
@@ -144,6 +144,8 @@ def _load_path(path: Path, options: DataOptions) -> Dataset:
 def _find_external(name: str, root: str | Path | None) -> Path:
     """The folder of a named set under the first data root that has it."""
     cache = cache_folder()
+    if cache == NOWHERE:  # nothing is to be cached; data that a user put there are none the less
+        cache = user_folder()
     roots = [root, os.environ.get("STEADYGAN_DATA"), cache]
     looked = []
     for base in (Path(each) for each in roots if each):

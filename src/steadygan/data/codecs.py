@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,12 @@ _SHEET_PIXELS = 900  # a sheet is enlarged, by whole factors, up to about this w
 _SHEET_MOST = 400  # images a sheet shows at most
 _GAP = (255, 255, 255)
 _BACKDROP = (128, 128, 128)  # behind transparent pixels
+
+
+@lru_cache(maxsize=16)
+def _constant(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """On the device, made once: a copy there for each batch would wait for it."""
+    return torch.tensor(values, device=device)
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class ImageCodec:
         return (-1.0, 1.0)
 
     def encode(self, stored: Tensor) -> Tensor:
-        return stored.float() * (2.0 / self.maximum) - 1.0
+        return stored * (2.0 / self.maximum) - 1.0
 
     def decode(self, samples: Tensor) -> np.ndarray:
         scaled = (samples.detach().float().cpu().clamp(-1.0, 1.0) + 1.0) * 127.5
@@ -117,7 +124,8 @@ class VectorCodec:
         return None
 
     def encode(self, stored: Tensor) -> Tensor:
-        return (stored.float() - stored.new_tensor(self.shift)) / stored.new_tensor(self.scale)
+        shift, scale = (_constant(each, stored.device) for each in (self.shift, self.scale))
+        return (stored.float() - shift) / scale
 
     def decode(self, samples: Tensor) -> np.ndarray:
         rows = samples.detach().double().cpu().numpy()

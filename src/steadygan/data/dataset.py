@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from steadygan.data.mapped import MappedSamples
 from steadygan.errors import DataError
-from steadygan.interfaces import Codec, Samples, SampleSpec
+from steadygan.interfaces import Codec, Samples, SampleSpec, Stored
+
+_BLOCK = 1024  # samples that are digested at a time
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,8 @@ class StackedDigits:
         codec: of one digit.
     """
 
-    train: Samples
-    held_out: Samples
+    train: Stored
+    held_out: Stored
     codec: Codec
 
     @cached_property
@@ -89,11 +93,12 @@ Modes: TypeAlias = Mixture | StackedDigits
 
 @dataclass(frozen=True)
 class Dataset:
-    """Samples in memory, in stored form (what ``codec.encode`` takes), split in two.
+    """Samples in stored form (what ``codec.encode`` takes), split in two.
 
     Attributes:
         name: the named set, or the last part of the path.
-        train, validation: stored samples; ``y`` holds integer labels ``(n,)`` or is None.
+        train, validation: stored samples, in memory or in a file; ``y`` holds integer labels
+            ``(n,)`` or is None.
         codec: between stored samples, tensors and the user's form.
         class_names: one per label, or None.
         notes: what was chosen, inferred or skipped, one line each, to be printed.
@@ -101,8 +106,8 @@ class Dataset:
     """
 
     name: str
-    train: Samples
-    validation: Samples
+    train: Stored
+    validation: Stored
     codec: Codec
     class_names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
@@ -114,7 +119,7 @@ class Dataset:
         classes = len(self.class_names or ()) if labelled else None
         return SampleSpec(tuple(self.codec.shape), self.codec.bounds, classes)
 
-    def encode(self, stored: Samples) -> Samples:
+    def encode(self, stored: Stored) -> Samples:
         return Samples(self.codec.encode(stored.x), stored.y)
 
     @cached_property
@@ -130,19 +135,28 @@ class Dataset:
         return tuple(torch.bincount(self.train.y, minlength=self.spec.classes).tolist())
 
 
-def digest(*parts: Samples) -> str:
+def digest(*parts: Stored) -> str:
     """SHA-256 over samples and labels, their types and shapes."""
     digested = hashlib.sha256()
-    for tensor in (each for part in parts for each in part):
-        if tensor is not None:
-            digested.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
-            digested.update(tensor.contiguous().cpu().reshape(-1).numpy().data)
+
+    def add(tensor: Tensor) -> None:
+        digested.update(tensor.contiguous().cpu().reshape(-1).numpy().data)
+
+    for part in parts:
+        for number, indices in enumerate(torch.split(torch.arange(len(part)), _BLOCK)):
+            x = part.take(indices).x
+            if number == 0:
+                digested.update(f"{x.dtype}{(len(part), *x.shape[1:])}".encode())
+            add(x)
+        if part.y is not None:
+            digested.update(f"{part.y.dtype}{tuple(part.y.shape)}".encode())
+            add(part.y)
     return digested.hexdigest()
 
 
 def split(
     name: str,
-    x: Tensor,
+    x: Tensor | np.ndarray,
     y: Tensor | None,
     codec: Codec,
     options: DataOptions,
@@ -150,9 +164,12 @@ def split(
     class_names: tuple[str, ...] | None = None,
     notes: tuple[str, ...] = (),
     modes: Modes | None = None,
-    held_out: Samples | None = None,
+    held_out: Stored | None = None,
 ) -> Dataset:
     """Make a data set with a validation split: ``held_out``, or a random share of ``x``.
+
+    Args:
+        x: ``(n, …)``; an array is one in a file, whose samples stay there (``stored``).
 
     Raises:
         DataError: fewer than 2 samples, so that nothing can be held out.
@@ -166,13 +183,17 @@ def split(
     if held_out is None:
         n_held = min(max(1, round(n * options.validation)), n - 1)
         held, order = order[:n_held], order[n_held:]
-        held_out = _take(Samples(x, y), held)
+        held_out = stored(x, y, held)
     if options.limit is not None:
         order = order[: options.limit]
     # Sorted, so that a split of ordered data stays readable and does not depend on the shuffle.
-    train = _take(Samples(x, y), order.sort().values)
+    train = stored(x, y, order.sort().values)
     return Dataset(name, train, held_out, codec, class_names, notes, modes)
 
 
-def _take(samples: Samples, indices: Tensor) -> Samples:
-    return Samples(samples.x[indices], None if samples.y is None else samples.y[indices])
+def stored(x: Tensor | np.ndarray, y: Tensor | None, rows: Tensor) -> Stored:
+    """Some of the samples ``x`` ``(n, …)`` with their labels ``y`` ``(n,)``: copies in memory; of
+    an array, which lies in a file, their rows in it."""
+    if isinstance(x, Tensor):
+        return Samples(x, y).take(rows)
+    return MappedSamples(x, rows, None if y is None else y[rows])

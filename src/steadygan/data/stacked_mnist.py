@@ -17,7 +17,7 @@ from steadygan.data.codecs import ImageCodec
 from steadygan.data.dataset import DataOptions, Dataset, StackedDigits
 from steadygan.data.idx import load_named
 from steadygan.errors import DataError
-from steadygan.interfaces import Samples
+from steadygan.interfaces import Samples, Stored
 
 CHANNELS = 3
 MODES = 10**CHANNELS
@@ -72,13 +72,14 @@ def draw(count: int, stacks: int, *, seed: int) -> Tensor:
     return torch.randint(count, (stacks, CHANNELS), generator=rng)
 
 
-def stack(digits: Samples, chosen: Tensor) -> Samples:
+def stack(digits: Stored, chosen: Tensor) -> Samples:
     """Images ``(n, 3, size, size)`` of the digits ``(m, 1, size, size)`` that ``chosen`` ``(n, 3)``
     names, labelled by ``mode_number``."""
     assert digits.y is not None
-    images = digits.x.new_empty((len(chosen), CHANNELS, *digits.x.shape[2:]))
+    x = digits.x
+    images = x.new_empty((len(chosen), CHANNELS, *x.shape[2:]))
     for channel in range(CHANNELS):  # in place: the whole is 300 MB
-        images[:, channel] = digits.x[chosen[:, channel], 0]
+        images[:, channel] = x[chosen[:, channel], 0]
     return Samples(images, mode_number(digits.y[chosen]))
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from steadygan.cache import cache_folder
 from steadygan.data import StackedDigits
 from steadygan.errors import RunError
+from steadygan.features.label_classifier import accuracy_of, train_classifier
 from steadygan.training import evaluating, load_tensors, save_tensors
 
 _VERSION = 1  # of all that decides the weights; another one is trained anew
@@ -29,7 +30,8 @@ class DigitReader:
 
     def read(self, images: Tensor) -> Tensor:
         """The digit 0 to 9 that each encoded image ``(n, 1, size, size)`` shows most likely."""
-        return _read(self.network, images)
+        with evaluating(self.network):
+            return torch.cat([self.network(x).argmax(dim=1) for x in torch.split(images, _BLOCK)])
 
 
 def digit_reader(digits: StackedDigits) -> DigitReader:
@@ -54,28 +56,12 @@ def digit_reader(digits: StackedDigits) -> DigitReader:
 
 
 def train_reader(digits: StackedDigits, epochs: int = _EPOCHS) -> DigitReader:
-    """Train a reader: Adam, the learning rate rising and falling once over all ``epochs``.
-
-    The same digits, on the same machine and threads, give the same weights.
-    """
+    """Train a reader: the same digits, on the same machine and threads, give the same weights."""
     network = _network()
-    assert digits.train.y is not None
-    n = len(digits.train)
-    batch = min(_BATCH, n)
-    optimiser = torch.optim.Adam(network.parameters(), lr=_RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, max_lr=_RATE, total_steps=epochs * (n // batch)
+    train_classifier(
+        network, digits.train, digits.codec.encode, epochs=epochs, batch=_BATCH, rate=_RATE
     )
-    rng = torch.Generator().manual_seed(_SEED)
-    for _ in range(epochs):
-        for chosen in torch.split(torch.randperm(n, generator=rng), batch)[: n // batch]:
-            scores = network(digits.codec.encode(digits.train.x[chosen]))
-            loss = nn.functional.cross_entropy(scores, digits.train.y[chosen])
-            optimiser.zero_grad()
-            torch.autograd.backward(loss)
-            optimiser.step()
-            schedule.step()
-    return DigitReader(network, _accuracy(network, digits))
+    return DigitReader(network, accuracy_of(network, digits.held_out, digits.codec.encode))
 
 
 def _network() -> nn.Module:
@@ -93,14 +79,3 @@ def _network() -> nn.Module:
             nn.ReLU(),
             nn.Linear(64, 10),
         )
-
-
-def _read(network: nn.Module, images: Tensor) -> Tensor:
-    with evaluating(network):
-        return torch.cat([network(block).argmax(dim=1) for block in torch.split(images, _BLOCK)])
-
-
-def _accuracy(network: nn.Module, digits: StackedDigits) -> float:
-    assert digits.held_out.y is not None
-    read = _read(network, digits.codec.encode(digits.held_out.x))
-    return float(read.eq(digits.held_out.y).double().mean())

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
 from steadygan.data import Dataset, Mixture, StackedDigits
-from steadygan.interfaces import Samples
+from steadygan.data.dataset import Modes
+from steadygan.interfaces import Samples, Stored
 from steadygan.metrics.classes import class_report
 from steadygan.metrics.coverage import coverage
 from steadygan.metrics.digit_reader import digit_reader
@@ -17,7 +16,7 @@ from steadygan.metrics.modes import mode_report
 from steadygan.metrics.near_copies import near_copies
 from steadygan.metrics.stacked_modes import held_out_modes, modes_of, stack_report
 from steadygan.networks.call import generate
-from steadygan.training import TrainingState, draw_latent, evaluating
+from steadygan.training import draw_latent, evaluating
 
 SAMPLES = 2_000  # what class shares are counted on
 MODE_SAMPLES = 10_000  # what the modes of a mixture are counted on
@@ -96,12 +95,18 @@ def measure(dataset: Dataset, samples: Tensor, labels: Tensor | None = None) -> 
             note="nearer to one of them than half the held-out median",
         )
     )
-    match dataset.modes:
-        case Mixture() as mixture:
-            return results + _mixture(mixture, samples.flatten(1), labels)
-        case StackedDigits() as digits:
-            return results + _stacks(digits, samples, labels)
+    if dataset.modes is not None:
+        return results + measure_modes(dataset.modes, samples, labels)
     return results + _classes(dataset, train, held_out, Samples(fake, labels), space)
+
+
+def measure_modes(modes: Modes, samples: Tensor, labels: Tensor | None = None) -> list[Measurement]:
+    """The modes of a known truth that samples hit, as ``measure`` has them."""
+    match modes:
+        case Mixture():
+            return _mixture(modes, samples.flatten(1), labels)
+        case StackedDigits():
+            return _stacks(modes, samples, labels)
 
 
 def _classes(
@@ -208,31 +213,12 @@ def _asked_for(
     return [Measurement("label accuracy", right, n_real, n, space, reference=reference, note=note)]
 
 
-def _chosen(dataset: Dataset, part: Samples) -> Samples:
+def _chosen(dataset: Dataset, part: Stored) -> Samples:
     """At most ``_MOST`` samples of a split, in random order (a split may be sorted by class), as
     vectors ``(n, d)`` in encoded form."""
-    order = _shuffled(len(part))[:_MOST]
-    x = dataset.codec.encode(part.x[order].cpu()).flatten(1)
-    return Samples(x, None if part.y is None else part.y[order])
+    few = part.take(_shuffled(len(part))[:_MOST])
+    return Samples(dataset.codec.encode(few.x.cpu()).flatten(1), few.y)
 
 
 def _shuffled(count: int) -> Tensor:
     return torch.randperm(count, generator=torch.Generator().manual_seed(0))
-
-
-@dataclass(frozen=True)
-class CoverageProbe:
-    """Coverage of held-out samples by the sampling generator, as many fakes as real ones.
-
-    Attributes:
-        real: encoded held-out samples, n > 5, with labels where the generator takes them.
-        latent_dim: of the generator.
-    """
-
-    real: Samples
-    latent_dim: int
-
-    def __call__(self, state: TrainingState, rng: torch.Generator) -> dict[str, float]:
-        real = self.real
-        fake = sample(state.sampling_generator, len(real), self.latent_dim, rng, labels=real.y)
-        return {"coverage": coverage(real.x.flatten(1).cpu(), fake.flatten(1))}

@@ -2,7 +2,13 @@
 
 from steadygan.networks.custom import Custom
 from steadygan.networks.dcgan import DCGAN, DCGANCritic, DCGANGenerator
-from steadygan.networks.inspect import check_networks, couples_samples, parameter_count
+from steadygan.networks.inspect import (
+    check_networks,
+    copy_of,
+    couples_samples,
+    parameter_count,
+    undisturbed,
+)
 from steadygan.networks.mlp import MLP, MLPCritic, MLPGenerator
 from steadygan.networks.recurrent import Recurrent, RecurrentCritic, RecurrentGenerator
 from steadygan.networks.resnet import ResNet, ResNetCritic, ResNetGenerator
@@ -22,6 +28,8 @@ __all__ = [
     "ResNetCritic",
     "ResNetGenerator",
     "check_networks",
+    "copy_of",
     "couples_samples",
     "parameter_count",
+    "undisturbed",
 ]

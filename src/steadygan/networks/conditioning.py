@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 
 from steadygan.interfaces import Judgement
 from steadygan.networks import layers
@@ -39,7 +38,9 @@ def join_label(x: Tensor, y: Tensor | None, classes: int | None) -> Tensor:
         return x
     if y is None:
         raise ValueError(f"this network was built for {classes} classes: it needs labels y too.")
-    planes = one_hot(y, classes).to(x.dtype).view(*y.shape, classes, *(1,) * (x.ndim - 2))
+    # torch's one_hot reads the labels back to check them, and a captured update may not wait.
+    chosen = x.new_zeros(*y.shape, classes).scatter_(-1, y.unsqueeze(-1), 1.0)
+    planes = chosen.view(*y.shape, classes, *(1,) * (x.ndim - 2))
     return torch.cat([x, planes.expand(-1, -1, *x.shape[2:])], dim=1)
 
 

@@ -118,10 +118,11 @@ class _Pass(Function):
             inputs.append(_activated_(_linear(inputs[-1], weight, bias), slope))
         scores = _linear(inputs[-1][: len(x)], weights[-1], biases[-1])
         g = [torch.ones(len(inputs[0]), 1, dtype=dtype, device=x.device)]
-        t = weights[-1].expand(len(inputs[0]), -1)
+        t, ours = weights[-1].expand(len(inputs[0]), -1), False
         for weight, output, slope in zip(weights[-2::-1], inputs[:0:-1], slopes[::-1], strict=True):
-            g.insert(0, _masked(t, output, slope))
+            g.insert(0, _masked(t, output, slope, in_place=ours))
             t = _linear(g[0] if weight is not weights[0] else g[0][len(x) :], weight.t())
+            ours = True
         gradients = t if len(weights) > 1 else t[len(x) :]
         ctx.save_for_backward(*weights, *inputs, *g)
         ctx.slopes, ctx.count, ctx.out = slopes, len(x), points.dtype
@@ -138,14 +139,17 @@ class _Pass(Function):
         bar = _as(bar, weights[0].dtype)
         found: list[Tensor | None] = []
         for layer in range(layers):
-            # W̄ = Σ over samples of g · (∂ loss / ∂ score) · input, and over points of g · t̄.
-            right = torch.cat([inputs[layer][:n] * scale, bar])
+            # W̄ = Σ over samples of g · (∂ loss / ∂ score) · input, and over points of g · t̄. The
+            # inputs, needed no more, make room for it: they are most of what a step holds.
+            right = inputs[layer]
+            right[:n].mul_(scale)
+            right[n:].copy_(bar)
             found.append(_as(_linear(g[layer].t(), right.t()), ctx.out))
             wanted = ctx.needs_input_grad[5 + 2 * layer]
             found.append(_as((g[layer][:n].t() @ scale).squeeze(1), ctx.out) if wanted else None)
             if layer + 1 < layers:
                 bar = _linear(bar, weights[layer])
-                bar = _masked(bar, inputs[layer + 1][n:], ctx.slopes[layer])
+                bar = _masked(bar, inputs[layer + 1][n:], ctx.slopes[layer], in_place=True)
         return None, None, None, None, *found
 
 
@@ -159,15 +163,15 @@ def _activated_(z: Tensor, slope: float | None) -> Tensor:
     return functional.leaky_relu_(z, slope) if slope else torch.relu_(z)
 
 
-def _masked(gradient: Tensor, output: Tensor, slope: float | None) -> Tensor:
+def _masked(gradient: Tensor, output: Tensor, slope: float | None, *, in_place: bool) -> Tensor:
     """Back through the activation that gave ``output``, whose sign says which way it took."""
     if slope is None:
         return gradient
-    result: Tensor = (
-        _aten.leaky_relu_backward(gradient, output, slope, True)
-        if slope
-        else _aten.threshold_backward(gradient, output, 0)
-    )
+    result = gradient if in_place else torch.empty_like(output)
+    if slope:
+        _aten.leaky_relu_backward(gradient, output, slope, True, grad_input=result)
+    else:
+        _aten.threshold_backward(gradient, output, 0, grad_input=result)
     return result
 
 

@@ -46,7 +46,7 @@ def couples_samples(critic: nn.Module, x: Tensor, y: Tensor | None = None) -> bo
     if x.shape[0] < 2:
         raise NetworkError(f"couples_samples needs at least 2 samples, not {x.shape[0]}.")
     inputs = [t.detach()[:_PROBE_BATCH] for t in (x, y) if t is not None]
-    with _undisturbed(critic, x):
+    with undisturbed(critic, x):
         # The second half of the pool is the other company: unlike the first, on the same scale.
         rng = torch.Generator().manual_seed(0)
         pool = [torch.cat([t, t.roll(1, 0)]) for t in inputs]
@@ -56,19 +56,19 @@ def couples_samples(critic: nn.Module, x: Tensor, y: Tensor | None = None) -> bo
 
         # In float64 rounding (other kernels for other batch sizes, TF32) cannot pass for coupling.
         # Not tighter: a layer may well reduce in float32 inside.
-        doubled = _copy(critic, "critic").double()
+        doubled = copy_of(critic, "critic").double()
         floats = [t.double() if t.is_floating_point() else t for t in pool]
         try:
             return _coupled(doubled, floats, rng, tolerance=1e-6)
         except NetworkError:  # a critic that fixes its own dtype
-            return _coupled(_copy(critic, "critic"), pool, rng, tolerance=1e-4)
+            return _coupled(copy_of(critic, "critic"), pool, rng, tolerance=1e-4)
 
 
 def _coupled(
     critic: nn.Module, pool: list[Tensor], rng: torch.Generator, *, tolerance: float
 ) -> bool:
     """Whether any score changes with the company; raises NetworkError if there is no score."""
-    shaken = _copy(critic, "critic")
+    shaken = copy_of(critic, "critic")
     for p in shaken.parameters():
         if not isinstance(p, nn.UninitializedParameter) and p.is_floating_point():
             noise = torch.randn(p.shape, generator=rng).to(p)
@@ -98,7 +98,7 @@ def _scores(network: nn.Module, pool: list[Tensor], rows: Tensor) -> Tensor | No
     """Scores ``(len(rows), …)`` in float64; None where they are not one per sample."""
     inputs = [t[rows.to(t.device)] for t in pool]
     # Each time a fresh copy: spectral norm's vectors, say, move with every pass.
-    scores = _forward("critic", _copy(network, "critic"), inputs)
+    scores = _forward("critic", copy_of(network, "critic"), inputs)
     if scores.dim() == 0 or scores.shape[0] != len(rows):
         return None
     return scores.reshape(len(rows), -1).double().cpu()
@@ -136,12 +136,12 @@ def check_networks(networks: Mapping[str, nn.Module], spec: SampleSpec, latent_d
             continue
         network = networks[name]
         example = next((p for p in network.parameters() if p.is_floating_point()), torch.empty(0))
-        with _undisturbed(network, example):
+        with undisturbed(network, example):
             x = torch.rand(shape).to(example) * (most - least) + least
             inputs = [x]
             if spec.classes is not None:
                 inputs.append(torch.arange(n, device=x.device) % spec.classes)
-            returned = _forward(name, _copy(network, name).train(), inputs)
+            returned = _forward(name, copy_of(network, name).train(), inputs)
         if tuple(returned.shape) not in allowed:
             wanted = " or ".join(str(s) for s in allowed)
             raise NetworkError(
@@ -175,7 +175,7 @@ def _forward(name: str, network: nn.Module, inputs: list[Tensor]) -> Tensor:
     return returned
 
 
-def _copy(network: nn.Module, name: str) -> nn.Module:
+def copy_of(network: nn.Module, name: str) -> nn.Module:
     """An independent copy; raises NetworkError where there can be none."""
     # The older weight_norm keeps a computed tensor as attribute, which deepcopy alone refuses.
     computed = {
@@ -192,7 +192,7 @@ def _copy(network: nn.Module, name: str) -> nn.Module:
 
 
 @contextmanager
-def _undisturbed(network: nn.Module, *others: Tensor) -> Iterator[None]:
+def undisturbed(network: nn.Module, *others: Tensor) -> Iterator[None]:
     """No gradients and no autocast inside; random states restored after."""
     tensors = [*network.parameters(), *network.buffers(), *others]
     cuda = sorted({t.device.index for t in tensors if t.device.type == "cuda"})

@@ -1,5 +1,7 @@
 """Recipes: the complete description of a run, the presets, JSON and single settings."""
 
+from steadygan.recipes.build import build_networks
+from steadygan.recipes.examine import preflight
 from steadygan.recipes.override import override
 from steadygan.recipes.presets import PRESETS, Preset, default_for, names, resolve
 from steadygan.recipes.recipe import Recipe
@@ -15,12 +17,14 @@ __all__ = [
     "PRESETS",
     "Preset",
     "Recipe",
+    "build_networks",
     "component_from_json",
     "component_to_json",
     "default_for",
     "from_json",
     "names",
     "override",
+    "preflight",
     "resolve",
     "settings",
     "to_json",

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import sys
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.machinery import PathFinder
-from pathlib import Path
 from typing import TypeAlias
 
 from steadygan.constraints import SpectralNorm, WeightClipping
@@ -22,6 +17,7 @@ from steadygan.objectives import (
     Minimax,
     RelativisticPairing,
 )
+from steadygan.own_code import own_function
 from steadygan.penalties import DRAGAN as DRAGANPenalty
 from steadygan.penalties import R1, R2, OneSided, Term, TwoSided
 from steadygan.recipes.recipe import Recipe
@@ -324,68 +320,10 @@ def resolve(text: str) -> Preset:
     """
     if text in PRESETS:
         return PRESETS[text][1]
-    module_name, colon, function_name = text.rpartition(":")
-    if not colon:
+    if ":" not in text:
         raise RecipeError(
             f"unknown recipe {text!r}.{did_you_mean(text, list(PRESETS))} "
             "Your own: module:function or file.py:function."
         )
-    module = _module(module_name)
-    function = getattr(module, function_name, None)
-    if not callable(function):
-        known = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
-        raise RecipeError(
-            f"{module_name} has no function {function_name!r}.{did_you_mean(function_name, known)}"
-        )
-    preset: Preset = function
+    preset: Preset = own_function(text, RecipeError)
     return preset
-
-
-def _module(name: str) -> object:
-    """Import a module by name, with the working directory first, or a file by its path."""
-    path = Path(name)
-    is_file = name.endswith(".py")
-    folder = str((path.parent if is_file else Path()).resolve())
-    sys.path.insert(0, folder)  # so that it finds what lies beside it
-    try:
-        return _from_file(path) if is_file else importlib.import_module(name)
-    except RecipeError:
-        raise
-    except (Exception, SystemExit) as error:  # whatever the user's own module raises
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise RecipeError(f"{name or 'nothing'} cannot be imported ({reason}).") from error
-    finally:
-        if folder in sys.path:
-            sys.path.remove(folder)
-
-
-def _from_file(path: Path) -> object:
-    if not path.is_file():
-        raise RecipeError(f"there is no file {path}.")
-    name = path.stem
-    if _belongs_to_another(name, path):
-        raise RecipeError(f"{path} has the name of another module, {name!r}: rename the file.")
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # inspect.getsource and dataclasses look the module up by its name.
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-def _belongs_to_another(name: str, path: Path) -> bool:
-    """Whether Python's library or an installed package has a module ``name``, whose place the file
-    would take for everyone who imports it later."""
-    if name in sys.stdlib_module_names:
-        return True
-    own = {path.parent.resolve(), Path.cwd()}
-    found = PathFinder.find_spec(
-        name, [each for each in sys.path if Path(each).resolve() not in own]
-    )
-    return found is not None and found.loader is not None

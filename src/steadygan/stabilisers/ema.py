@@ -13,12 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from steadygan.errors import RecipeError
+from steadygan.schedules import follow
 
 
 def ema_decay(decay: float, update: int) -> float:
     """The decay at ``update`` (from 0): grows as (1 + n)/(10 + n), so that the first, untrained
     weights are forgotten soon, up to ``decay``."""
-    return min(decay, (1 + update) / (10 + update))
+    return follow(lambda n: min(decay, (1 + n) / (10 + n)), update)
 
 
 @torch.no_grad()
@@ -35,7 +36,11 @@ def update_average(average: nn.Module, network: nn.Module, decay: float) -> None
     ]
     if floating:
         averages, values = zip(*floating, strict=True)
-        torch._foreach_lerp_(averages, values, 1.0 - decay)
+        if isinstance(decay, Tensor):  # of a captured step; there is no lerp by one for all
+            torch._foreach_mul_(averages, decay)
+            torch._foreach_add_(averages, torch._foreach_mul(values, 1.0 - decay))
+        else:
+            torch._foreach_lerp_(averages, values, 1.0 - decay)
     for mine_buffer, its_buffer in zip(average.buffers(), network.buffers(), strict=True):
         if not mine_buffer.is_floating_point():
             mine_buffer.copy_(its_buffer)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from steadygan.errors import RecipeError
+from steadygan.schedules import follow
 from steadygan.stabilisers.ema import update_average
 
 
@@ -22,7 +23,7 @@ def take_mean(average: nn.Module, network: nn.Module, update: int) -> None:
 
     Before the first update ``average`` is the untrained network, which is forgotten.
     """
-    update_average(average, network, update / (update + 1))
+    update_average(average, network, follow(lambda n: n / (n + 1), update))
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,11 @@ _FADING = Linear(0.1, 0.0, end=0.5)
 
 
 def add_noise(x: Tensor, sigma: float, *, rng: torch.Generator) -> Tensor:
-    """``x`` plus N(0, σ²) in every dimension; ``x`` itself where σ is 0."""
-    if sigma == 0.0:
-        return x
+    """``x`` plus N(0, σ²) in every dimension.
+
+    Where σ has faded to 0 it draws all the same: a captured update cannot leave it out, and what is
+    drawn after it from ``rng`` must not depend on how the update is carried out.
+    """
     return x + sigma * torch.randn(x.shape, generator=rng, device=x.device, dtype=x.dtype)
 
 

@@ -77,11 +77,15 @@ class CheckpointStore:
     Args:
         folder: created when the first is saved.
         keep: how many of the last are kept.
+        older: how many of those before them are kept as well: the last at multiples of ``apart``
+            steps, so that they reach far back however often checkpoints are written.
     """
 
-    def __init__(self, folder: Path, keep: int) -> None:
+    def __init__(self, folder: Path, keep: int, *, older: int = 0, apart: int = 1) -> None:
         self.folder = folder
         self.keep = keep
+        self.older = older
+        self.apart = apart
 
     def paths(self) -> list[Path]:
         """The last checkpoints, oldest first."""
@@ -103,8 +107,10 @@ class CheckpointStore:
         save_tensors(first, state.tensors(), {"format": _FORMAT, **state.numbers()})
         if best:
             _link(first, path)
-        for old in self.paths()[: -self.keep]:
-            old.unlink()
+        old = self.paths()[: -self.keep]
+        far = [each for each in old if step_of(each) % self.apart == 0]
+        for each in set(old).difference(far[max(0, len(far) - self.older) :]):
+            each.unlink()
         return path
 
     def restore(self, state: TrainingState, path: Path | None = None) -> Path:
@@ -133,8 +139,22 @@ class CheckpointStore:
             return candidate
         raise RunError(f"{self.folder} holds no readable checkpoint. {' '.join(damaged)}".strip())
 
+    def rows(self) -> int | None:
+        """How many rows the run had emitted at the checkpoint that ``restore`` would take."""
+        for path in self.paths()[::-1]:
+            try:
+                return int(load_tensors(path)[1]["rows"])
+            except RunError:
+                continue
+        return None
+
     def has_any(self) -> bool:
         return bool(self.paths())
+
+
+def step_of(checkpoint: Path) -> int:
+    """The step that one of the last checkpoints is of, by its name."""
+    return int(checkpoint.stem.removeprefix("step-"))
 
 
 def _link(source: Path, target: Path) -> None:

@@ -159,14 +159,15 @@ def _alternatives(
 def bfloat16_gain(device: torch.device) -> float:
     """How many times as fast matrix products are in bfloat16 as in float32, measured once."""
     file = _file_of({"machine": machine(device), "of": "bfloat16_gain"})
-    if file.exists():
-        try:
-            return float(json.loads(file.read_text())["gain"])
-        except (OSError, ValueError, KeyError):
-            pass  # damaged: measured again
+    try:
+        return float(json.loads(file.read_text())["gain"])
+    except (OSError, ValueError, TypeError, KeyError):
+        pass  # none yet, damaged, or not to be read: measured
     seconds = {}
+    # On a GPU small products take as long as it takes to launch them, in whatever precision.
+    side = 512 if device.type == "cpu" else 4096
     for dtype in (torch.float32, torch.bfloat16):
-        factor = torch.ones(512, 512, dtype=dtype, device=device)
+        factor = torch.ones(side, side, dtype=dtype, device=device)
         times = []
         for _ in range(5):
             began = time.perf_counter()

@@ -46,13 +46,13 @@ class ExtragradientUpdates:
             with _stepping_from(state.optimisers["generator"], generator, here[1], when=from_here):
                 records["generator"].append(self.updates.update_generator(state, real, progress))
             _set_weights(critic, moved)
-            if not all(record.applied for made in records.values() for record in made):
+            if any(record.applied is False for made in records.values() for record in made):
                 return records
             if not from_here:  # a look ahead is no update: lazy penalties and averages go on after
                 state.updates["critic"] -= 1
                 state.updates["generator"] -= 1
-        self.updates.average_critic(state)
-        self.updates.average_generator(state)
+        self.updates.average_critic(state, state.updates["critic"] - 1)
+        self.updates.average_generator(state, state.updates["generator"] - 1)
         return records
 
 

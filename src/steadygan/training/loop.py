@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,16 +12,16 @@ import torch
 from torch import Tensor
 
 from steadygan.errors import RecipeError, did_you_mean
-from steadygan.interfaces import Samples
+from steadygan.interfaces import Samples, Stored
 from steadygan.networks.call import generate
 from steadygan.processes import ALONE, Processes
-from steadygan.record import Record, Row, RowKind, merged, prefixed, summarise
+from steadygan.record import Row, RowKind, merged, prefixed, summarise, which_applied
 from steadygan.training.checkpoint import CheckpointStore
 from steadygan.training.probes import Probe
 from steadygan.training.seeds import derive_seed
 from steadygan.training.settings import Training
 from steadygan.training.state import Status, Stop, TrainingState, evaluating
-from steadygan.training.updates import Updates
+from steadygan.training.updates import Report, Updates
 from steadygan.training.watch import BestSoFar, Observer, PlateauStop
 
 # A stop as one number, for the other processes: its status times this, and the signal's number.
@@ -43,7 +43,7 @@ class Trainer:
     Attributes:
         state: changed in place.
         updates: one step.
-        stored: training samples in stored form, on the run's device.
+        stored: training samples in stored form, on the run's device or in a file.
         encode: stored samples to the form the networks take.
         settings: budget, batch size and intervals.
         store: where checkpoints go.
@@ -52,12 +52,14 @@ class Trainer:
         sheet_latent, sheet_labels: the fixed latent batch of the sample sheets and its labels, or
             None.
         on_sheet: gets the step and the samples of ``sheet_latent``.
+        findings: asked after each probe, and before the run is given up; what it returns becomes
+            rows of the history.
         processes: that train together; only the first one reports and saves.
     """
 
     state: TrainingState
     updates: Updates
-    stored: Samples
+    stored: Stored
     encode: Callable[[Samples], Samples]
     settings: Training
     store: CheckpointStore
@@ -66,6 +68,7 @@ class Trainer:
     sheet_latent: Tensor | None = None
     sheet_labels: Tensor | None = None
     on_sheet: Callable[[int, Tensor], None] | None = None
+    findings: Callable[[], Iterable[Mapping[str, Any]]] = tuple
     processes: Processes = ALONE
     _best: BestSoFar | None = field(default=None, init=False)
     _signals_checked: bool = field(default=False, init=False)
@@ -84,18 +87,14 @@ class Trainer:
 
     def progress(self) -> float:
         """How much of the budget is spent, from 0; 1 or more ends the run."""
-        settings, state = self.settings, self.state
-        shares = [0.0]
-        if settings.steps is not None:
-            shares.append(state.step / settings.steps)
-        if settings.epochs is not None:
-            shares.append(state.sampler.drawn / (settings.epochs * state.sampler.size))
-        if settings.minutes is not None:
-            shares.append(state.seconds / (60.0 * settings.minutes))
-        return max(shares)
+        return self.state.spent(self.settings)
 
     def run(self) -> Outcome:
-        """Train until a limit, a stop or the rollback limit; the last state is saved."""
+        """Train until a limit, a stop or the rollback limit; the last state is saved.
+
+        A stop with the status ``running`` ends nothing but this call: whoever asked for it changes
+        something and lets another trainer go on.
+        """
         state = self.state
         began, spent = time.monotonic(), state.seconds
         if self.processes.leads and not self.store.has_any():
@@ -103,8 +102,11 @@ class Trainer:
             self.store.save(state)  # a rollback always has somewhere to go
         self.processes.wait()
         while True:
-            progress = self._agreed_progress()
-            if state.stop is not None:
+            progress, stop = self._agreed()
+            if stop is not None:
+                state.stop = stop
+                if not self._all_applied():
+                    self._roll_back()
                 break
             if progress >= 1.0:
                 state.stop = Stop(Status.FINISHED, "the budget is spent")
@@ -115,11 +117,15 @@ class Trainer:
             self._check_signals(records)
             for name, new in records.items():
                 state.window.setdefault(name, []).extend(record.flat() for record in new)
-            if not all(record.applied for new in records.values() for record in new):
+            final = self.progress() >= 1.0
+            refused = any(each.applied is False for new in records.values() for each in new)
+            if refused or (self._is_due(final) and not self._all_applied()):
                 self._roll_back()
                 continue
-            self._report(final=self.progress() >= 1.0)
+            self._report(final=final)
         outcome = Outcome(state.stop.status, state.stop.reason)
+        if outcome.status is Status.RUNNING:
+            return outcome
         self._emit(
             "event", {"event": "end", "status": str(outcome.status), "reason": outcome.reason}
         )
@@ -127,33 +133,39 @@ class Trainer:
             self.store.save(state)  # where it is, the last good checkpoint stands
         return outcome
 
-    def _agreed_progress(self) -> float:
+    def _agreed(self) -> tuple[float, Stop | None]:
         """The share of the budget that the first process has spent, in all; and whether one of them
         is to stop, so that all do after the same step."""
         state, statuses = self.state, list(Status)
+        asked = state.stop  # once: a signal that comes from here on is for the next step
         if self.processes.size == 1:
-            return self.progress()
-        stop = 0.0
-        if state.stop is not None:
-            number = signal.Signals.__members__.get(state.stop.reason, 0)
-            stop = float(_STATUS * (1 + statuses.index(state.stop.status)) + number)
+            return self.progress(), asked
+        code = 0.0
+        if asked is not None:
+            number = signal.Signals.__members__.get(asked.reason, 0)
+            code = float(_STATUS * (1 + statuses.index(asked.status)) + number)
         mine = self.progress() if self.processes.leads else -1.0
-        progress, stop = self.processes.largest([mine, stop], state.device)
-        if stop and state.stop is None:
-            status, number = divmod(int(stop), _STATUS)
+        progress, code = self.processes.largest([mine, code])
+        if code and asked is None:
+            status, number = divmod(int(code), _STATUS)
             reason = signal.Signals(number).name if number else "another process ended it"
-            state.stop = Stop(statuses[status - 1], reason)
-        return progress
+            asked = Stop(statuses[status - 1], reason)
+        return progress, asked
 
-    def _check_signals(self, records: Mapping[str, Sequence[Record]]) -> None:
+    def _check_signals(self, records: Mapping[str, Sequence[Report]]) -> None:
         """Refuse a signal that no row will carry; once, on the records of the first step."""
-        if self._signals_checked or not self.processes.leads:
-            return
+        if self.state.step != 1 or self._signals_checked or not self.processes.leads:
+            return  # never after a resume: a probe that remembers would have looked once more
         self._signals_checked = True
         best, plateau = self.settings.best, self.settings.plateau
         signals = [best, None if plateau is None else plateau.signal]
         wanted = [signal.name for signal in signals if signal is not None]
-        known = {f"{name}.{key}" for name, new in records.items() for r in new for key in r.flat()}
+        known = {
+            f"{name}.{key}"
+            for name, new in records.items()
+            for report in new
+            for key in ("refused", *report.flat().names)
+        }
         if self.settings.probe_every and any(name.startswith("probe.") for name in wanted):
             known |= {f"probe.{key}" for probe in self.probes for key in self._probe(probe)}
         for name in wanted:
@@ -169,9 +181,22 @@ class Trainer:
         return real
 
     def _draw(self) -> Samples:
-        indices = self.state.sampler.draw(self.settings.batch_size).to(self.stored.x.device)
-        y = None if self.stored.y is None else self.stored.y[indices]
-        return self.encode(Samples(self.stored.x[indices], y))
+        return self.encode(self.stored.take(self.state.sampler.draw(self.settings.batch_size)))
+
+    def _is_due(self, final: bool) -> bool:
+        """Whether this step has anything to write or to save."""
+        settings = self.settings
+        intervals = (
+            settings.record_every,
+            settings.probe_every,
+            settings.sample_every,
+            settings.checkpoint_every,
+        )
+        return final or any(every and self.state.step % every == 0 for every in intervals)
+
+    def _all_applied(self) -> bool:
+        """Of the updates since the last row: some may not have waited for their device to tell."""
+        return all(all(which_applied(records)) for records in self.state.window.values())
 
     def _report(self, *, final: bool) -> None:
         """The rows, sheets and checkpoints that are due after this step."""
@@ -185,6 +210,7 @@ class Trainer:
         if settings.probe_every and self.probes and (step % settings.probe_every == 0 or final):
             self._emit("probe", prefixed("probe", merged(self._probe(p) for p in self.probes)))
             best = self._best is not None and self._best.improved
+            self._find()
         if settings.sample_every and (step % settings.sample_every == 0 or final):
             self._sheet()
         if best or step % settings.checkpoint_every == 0:
@@ -220,6 +246,10 @@ class Trainer:
         seed = derive_seed(self.state.seed, "probe", self.state.step)
         return probe(self.state, torch.Generator(self.state.device).manual_seed(seed))
 
+    def _find(self) -> None:
+        for finding in self.findings():
+            self._emit("finding", finding)
+
     def _sheet(self) -> None:
         if self.on_sheet is None or self.sheet_latent is None:
             return
@@ -240,6 +270,7 @@ class Trainer:
                 f"a loss or gradient was not finite at step {at}, after "
                 f"{self.settings.rollback_limit} rollback(s)",
             )
+            self._find()
             return
         seconds, waited, stop = state.seconds, state.waited, state.stop
         self.store.restore(state)
@@ -247,9 +278,3 @@ class Trainer:
         state.seconds, state.waited = seconds, waited
         state.reseed()
         self._emit("event", {"event": "rollback", "from": at, "to": state.step, "count": rollbacks})
-
-
-def fixed_indices(count: int, size: int, seed: int) -> Tensor:
-    """``min(count, size)`` distinct indices below ``size``, the same for the same seed."""
-    rng = torch.Generator().manual_seed(seed)
-    return torch.randperm(size, generator=rng)[:count]

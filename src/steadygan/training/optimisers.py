@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from steadygan.errors import RecipeError
@@ -30,7 +30,27 @@ def set_values(optimiser: Optimizer, settings: OptimiserSettings, progress: floa
     """Give every parameter group the learning rate (and betas) of ``progress`` in [0, 1]."""
     values = settings.values(progress)
     for group in optimiser.param_groups:
+        rate = group["lr"]
         group.update(values)
+        if isinstance(rate, Tensor):  # a captured step reads it where it lies
+            group["lr"] = rate.fill_(values["lr"])
+
+
+def constant_but_for_the_rate(settings: OptimiserSettings) -> bool:
+    """Whether nothing that the optimiser's groups hold changes over a run but the learning rate."""
+    first, *others = (settings.values(progress) | {"lr": None} for progress in (0.0, 0.5, 1.0))
+    return all(other == first for other in others)
+
+
+def make_capturable(optimiser: Optimizer, device: torch.device) -> None:
+    """Let its step be captured: what changes between two steps lies in tensors on the device."""
+    for group in optimiser.param_groups:
+        group["lr"] = torch.tensor(float(group["lr"]), dtype=torch.float32, device=device)
+        if "capturable" in group:
+            group["capturable"] = device.type == "cuda"
+    for slots in optimiser.state.values():
+        if isinstance(slots.get("step"), Tensor):
+            slots["step"] = slots["step"].to(device)
 
 
 def _betas(beta1: Value, beta2: Value, progress: float) -> tuple[float, float]:

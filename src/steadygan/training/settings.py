@@ -67,6 +67,10 @@ class Training:
         record_every: steps that one row of the history sums up.
         probe_every, sample_every, checkpoint_every: intervals in steps; 0 turns the first two off.
         keep_checkpoints: how many of the last are kept, at least 1; the best is kept besides.
+        metrics: computed with the probes, of generated against held-out samples, by name: ``fid``,
+            ``kid@mobilenet`` (metric, features; pixels where none are named).
+        duality_gap_steps: updates of each network's copy by which the duality gap is measured, with
+            the probes; 0 does not measure it. It costs as much as so many steps with n_critic 1.
         best: the signal that chooses the best checkpoint; None keeps none.
         plateau: an optional early end.
         rollback_limit: non-finite updates after which the run is given up; before that each one
@@ -76,6 +80,7 @@ class Training:
             ``"auto"``.
         threads: of the CPU; None chooses. What is left open here is measured before training
             (``training.execution``) and frozen in the run.
+        graphs: whether updates are captured in CUDA graphs where a GPU and the recipe allow it.
     """
 
     steps: int | None = 10_000
@@ -89,12 +94,15 @@ class Training:
     sample_every: int = 500
     checkpoint_every: int = 500
     keep_checkpoints: int = 3
+    metrics: tuple[str, ...] = ()
+    duality_gap_steps: int = 0
     best: Signal | None = Signal("probe.coverage", "higher")
     plateau: Plateau | None = None
     rollback_limit: int = 3
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
     threads: int | None = None
+    graphs: bool = True
 
     def __post_init__(self) -> None:
         limits = {"steps": self.steps, "epochs": self.epochs, "minutes": self.minutes}
@@ -123,7 +131,7 @@ class Training:
                 raise RecipeError(
                     f"training.{name} is {getattr(self, name)!r}: choose {', '.join(choices)}."
                 )
-        for name in ("probe_every", "sample_every", "rollback_limit"):
+        for name in ("probe_every", "sample_every", "duality_gap_steps", "rollback_limit"):
             if getattr(self, name) < 0:
                 raise RecipeError(f"training.{name} is {getattr(self, name)}: choose 0 or more.")
         if self.batch_size % self.accumulation:

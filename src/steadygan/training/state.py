@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from steadygan.interfaces import Stateful
-from steadygan.record import FlatRecord, to_floats
+from steadygan.record import FlatRecord
 from steadygan.training.sampler import Sampler
 from steadygan.training.seeds import derive_seed
+from steadygan.training.settings import Training
 
 
 class Status(StrEnum):
@@ -28,6 +29,7 @@ class Status(StrEnum):
     PLATEAU = "plateau"  # the chosen signal stopped improving
     INTERRUPTED = "interrupted"  # asked to stop; can be resumed
     NON_FINITE = "non_finite"  # given up after the rollback limit
+    UNSAVED = "unsaved"  # given up: no remedy is left for what the doctor found
     PROCESS_LOST = "process_lost"  # another process of the training ended; can be resumed
 
 
@@ -111,6 +113,17 @@ class TrainingState:
         """The generator that samples are drawn from: its average where there is one."""
         return self.averages.get("generator", self.networks["generator"])
 
+    def spent(self, budget: Training) -> float:
+        """How much of the budget is spent, from 0; 1 or more ends the run."""
+        shares = [0.0]
+        if budget.steps is not None:
+            shares.append(self.step / budget.steps)
+        if budget.epochs is not None:
+            shares.append(self.sampler.drawn / (budget.epochs * self.sampler.size))
+        if budget.minutes is not None:
+            shares.append(self.seconds / (60.0 * budget.minutes))
+        return max(shares)
+
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor of the state, by a dotted name."""
         tensors: dict[str, Tensor] = {}
@@ -142,7 +155,7 @@ class TrainingState:
             "seconds": self.seconds,
             "waited": self.waited,
             "sampler": self.sampler.state(),
-            "window": {name: [to_floats(r) for r in rs] for name, rs in self.window.items()},
+            "window": {name: [r.to_json() for r in rs] for name, rs in self.window.items()},
             "controllers": {name: each.state() for name, each in self.controllers.items()},
             "optimisers": {name: _groups(each) for name, each in self.optimisers.items()},
             # An end that was decided, not asked for from outside, is an end after a resume too.
@@ -159,17 +172,10 @@ class TrainingState:
             for name, module in modules.items():
                 module.load_state_dict(_under(tensors, f"{group}.{name}."))
         for name, optimiser in self.optimisers.items():
-            slots: dict[int, dict[str, Any]] = {}
-            for key, value in _under(tensors, f"optimisers.{name}.").items():
-                index, slot = key.split(".", 1)
-                slots.setdefault(int(index), {})[slot] = value
-            parameters = [p for group in optimiser.param_groups for p in group["params"]]
-            for number, mine in slots.items():
-                slots[number] = {k: _laid_out(v, parameters[number]) for k, v in mine.items()}
             groups = optimiser.state_dict()["param_groups"]
             for group, saved in zip(groups, numbers["optimisers"][name], strict=True):
                 group.update({k: tuple(v) if isinstance(v, list) else v for k, v in saved.items()})
-            optimiser.load_state_dict({"state": slots, "param_groups": groups})
+            load_slots(optimiser, _under(tensors, f"optimisers.{name}."), groups)
         for name, rng in self.rngs.items():
             rng.set_state(tensors[f"rngs.{name}"])
         torch.set_rng_state(tensors["rngs.global"])
@@ -186,7 +192,10 @@ class TrainingState:
         self.seconds = numbers["seconds"]
         self.waited = numbers["waited"]
         self.sampler.load_state(numbers["sampler"])
-        self.window = {name: list(records) for name, records in numbers["window"].items()}
+        self.window = {
+            name: [FlatRecord.from_json(each, self.device) for each in records]
+            for name, records in numbers["window"].items()
+        }
         for name, controller in self.controllers.items():
             controller.load_state(numbers["controllers"][name])
         version, internal, gauss = numbers["python_random"]
@@ -196,9 +205,36 @@ class TrainingState:
             torch.manual_seed(derive_seed(self.seed, self.step, "global", self.rank))
 
 
+def load_slots(
+    optimiser: Optimizer,
+    tensors: Mapping[str, Tensor],
+    groups: list[dict[str, Any]] | None = None,
+) -> None:
+    """Give the optimiser what it keeps per parameter.
+
+    Args:
+        tensors: by the parameter's number and the slot: ``0.exp_avg``.
+        groups: its parameter groups; None leaves them as they are.
+    """
+    slots: dict[int, dict[str, Any]] = {}
+    for key, value in tensors.items():
+        index, slot = key.split(".", 1)
+        slots.setdefault(int(index), {})[slot] = value
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    for number, mine in slots.items():
+        slots[number] = {k: _laid_out(v, parameters[number]) for k, v in mine.items()}
+    groups = optimiser.state_dict()["param_groups"] if groups is None else groups
+    optimiser.load_state_dict({"state": slots, "param_groups": groups})
+
+
 def _groups(optimiser: Optimizer) -> list[dict[str, Any]]:
+    # What ``make_capturable`` makes of them belongs to the process, not to the run.
     return [
-        {key: value for key, value in group.items() if key != "params"}
+        {
+            key: value.item() if isinstance(value, Tensor) else value
+            for key, value in group.items()
+            if key not in ("params", "capturable")
+        }
         for group in optimiser.state_dict()["param_groups"]
     ]
 

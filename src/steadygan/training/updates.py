@@ -28,7 +28,7 @@ from steadygan.networks.call import generate
 from steadygan.objectives import AuxiliaryClassifier
 from steadygan.penalties import Term
 from steadygan.processes import ALONE, Processes
-from steadygan.record import Record
+from steadygan.record import FlatRecord, Record
 from steadygan.stabilisers import EMA, untrained_copy
 from steadygan.step import ScalarTerm, View, critic_step, generator_step
 from steadygan.training.optimisers import OptimiserSettings, set_values
@@ -38,8 +38,17 @@ NextBatch: TypeAlias = Callable[[], Samples]
 T = TypeVar("T")
 
 
+class Report(Protocol):
+    """What an update tells: a ``Record``, or its numbers alone."""
+
+    @property
+    def applied(self) -> bool | Tensor: ...
+
+    def flat(self) -> FlatRecord: ...
+
+
 class Updates(Protocol):
-    """One step on the state; returns the records of each network's updates, in order.
+    """One step on the state; returns what each network's updates report, in order.
 
     Two networks with alternating updates are the common case (``AlternatingUpdates``); translation
     brings another class with the same call.
@@ -47,7 +56,7 @@ class Updates(Protocol):
 
     def __call__(
         self, state: TrainingState, next_real: NextBatch, progress: float
-    ) -> Mapping[str, list[Record]]: ...
+    ) -> Mapping[str, Sequence[Report]]: ...
 
 
 def draw_latent(count: int, latent_dim: int, rng: torch.Generator) -> Tensor:
@@ -95,7 +104,11 @@ def history_of(network: str) -> str:
 
 @dataclass(frozen=True)
 class AlternatingUpdates:
-    """``n_critic`` updates of the critic, then one of the generator and of its average."""
+    """``n_critic`` updates of the critic, then one of the generator and of its average.
+
+    Attributes:
+        sound: where it is set, updates do not wait for their device (``step.apply_update``).
+    """
 
     objective: Objective
     critic_optimiser: OptimiserSettings
@@ -114,48 +127,65 @@ class AlternatingUpdates:
     couples_samples: bool | None = None
     precision: str = "float32"
     processes: Processes = ALONE
+    sound: Tensor | None = None
 
     def __call__(
         self, state: TrainingState, next_real: NextBatch, progress: float
-    ) -> dict[str, list[Record]]:
-        n_critic = self.n_critic
-        if self.burst is not None and self.burst.is_due(state.step):
-            n_critic = self.burst.n_critic
-        records: dict[str, list[Record]] = {"critic": [], "generator": []}
-        for _ in range(n_critic):
-            real = next_real()
-            record = self.update_critic(state, real, progress)
-            records["critic"].append(record)
-            if not record.applied:
-                return records
-            self.average_critic(state)
-        # The last real batch serves the generator's step as well: it needs only the condition, or
-        # the scores, and a batch of its own would make the critic's epochs uneven.
+    ) -> dict[str, list[Report]]:
+        return alternate(self, state, next_real, progress)
+
+    def critic_updates(self, step: int) -> int:
+        """How many there are in this step."""
+        if self.burst is not None and self.burst.is_due(step):
+            return self.burst.n_critic
+        return self.n_critic
+
+    def take_critic(self, state: TrainingState, real: Samples, progress: float) -> Record:
+        """An update of the critic, and of what is kept of its past."""
+        record = self.update_critic(state, real, progress)
+        if record.applied is not False:
+            self.average_critic(state, state.updates["critic"] - 1)
+        return record
+
+    def take_generator(self, state: TrainingState, real: Samples, progress: float) -> Record:
+        """An update of the generator and of its averages."""
         record = self.update_generator(state, real, progress)
-        records["generator"].append(record)
-        if record.applied:
-            self.average_generator(state)
-        return records
+        if record.applied is not False:
+            self.average_generator(state, state.updates["generator"] - 1)
+        return record
 
     def update_critic(self, state: TrainingState, real: Samples, progress: float) -> Record:
         """One update of the critic on one real batch and as many fakes."""
-        with self._autocast(state):
-            return self._update_critic(state, real, progress)
+        set_values(state.optimisers["critic"], self.critic_optimiser, progress)
+        record = self.critic_record(state, real, progress)
+        state.updates["critic"] += 1
+        return record
 
     def update_generator(self, state: TrainingState, real: Samples, progress: float) -> Record:
         """One update of the generator; ``real`` gives conditions and, where needed, scores."""
-        with self._autocast(state):
-            return self._update_generator(state, real, progress)
+        set_values(state.optimisers["generator"], self.generator_optimiser, progress)
+        record = self.generator_record(state, real, progress)
+        state.updates["generator"] += 1
+        return record
 
-    def _update_critic(self, state: TrainingState, real: Samples, progress: float) -> Record:
+    def critic_record(self, state: TrainingState, real: Samples, progress: float) -> Record:
+        """What is carried out for an update of the critic; nothing is counted or scheduled."""
+        with self._autocast(state):
+            return self._critic_record(state, real, progress)
+
+    def generator_record(self, state: TrainingState, real: Samples, progress: float) -> Record:
+        """What is carried out for an update of the generator."""
+        with self._autocast(state):
+            return self._generator_record(state, real, progress)
+
+    def _critic_record(self, state: TrainingState, real: Samples, progress: float) -> Record:
         generator, critic = state.networks["generator"], state.networks["critic"]
-        set_values(state.optimisers["critic"], self.critic_optimiser, progress)
         mine = self.processes
         with torch.no_grad(), mine.passing():
             y = None if real.y is None else mine.own(real.y)
             fake = generate(generator, mine.own(self._latent(state, progress)), y)
             fake = mine.whole(fake)
-        record = critic_step(
+        return critic_step(
             critic,
             state.optimisers["critic"],
             self.objective,
@@ -173,15 +203,13 @@ class AlternatingUpdates:
             accumulation=self.accumulation,
             couples_samples=self.couples_samples,
             processes=self.processes,
+            sound=self.sound,
         )
-        state.updates["critic"] += 1
-        return record
 
-    def _update_generator(self, state: TrainingState, real: Samples, progress: float) -> Record:
+    def _generator_record(self, state: TrainingState, real: Samples, progress: float) -> Record:
         critic = state.averages.get(HISTORICAL_CRITIC, state.networks["critic"])
-        set_values(state.optimisers["generator"], self.generator_optimiser, progress)
         batch_terms = {name_of(each): each for each in self._each(BatchTerm)}
-        record = generator_step(
+        return generator_step(
             state.networks["generator"],
             critic,
             state.optimisers["generator"],
@@ -196,21 +224,20 @@ class AlternatingUpdates:
             clip_gradient_norm=self.clip_gradient_norm,
             accumulation=self.accumulation,
             processes=self.processes,
+            sound=self.sound,
         )
-        state.updates["generator"] += 1
-        return record
 
-    def average_critic(self, state: TrainingState) -> None:
-        """Take the critic's last update into what stabilisers keep of its past."""
-        critic, update = state.networks["critic"], state.updates["critic"] - 1
+    def average_critic(self, state: TrainingState, update: int) -> None:
+        """Take the critic after its ``update``-th update into what stabilisers keep of its past."""
+        critic = state.networks["critic"]
         for average in self._each(CriticAverage):
             average.average_critic(state.averages[HISTORICAL_CRITIC], critic, update)
         for term in self._each(ParameterTerm):
             term.average(state.averages[history_of("critic")], critic, update)
 
-    def average_generator(self, state: TrainingState) -> None:
-        """Take the generator's last update into its averages."""
-        generator, update = state.networks["generator"], state.updates["generator"] - 1
+    def average_generator(self, state: TrainingState, update: int) -> None:
+        """Take the generator after its ``update``-th update into its averages."""
+        generator = state.networks["generator"]
         if self.ema is not None:
             self.ema.update(state.averages["generator"], generator, update)
         for term in self._each(ParameterTerm):
@@ -231,7 +258,9 @@ class AlternatingUpdates:
         """One per update: casts of weights are kept within it, and the update changes weights."""
         if self.precision == "float32":
             return nullcontext()
-        return torch.autocast(state.device.type, dtype=torch.bfloat16)
+        # What is captured must not take a cast from what was not.
+        cached = self.sound is None
+        return torch.autocast(state.device.type, dtype=torch.bfloat16, cache_enabled=cached)
 
     def _each(self, kind: type[T]) -> list[T]:
         return [each for each in self.stabilisers if isinstance(each, kind)]
@@ -252,6 +281,32 @@ class AlternatingUpdates:
             return {}
         pair = state.networks[network], state.averages[history_of(network)]
         return {name_of(term): partial(term.parameter_term, *pair) for term in terms}
+
+
+class ByNetwork(Protocol):
+    """One update of either network at a time, with all that belongs to it."""
+
+    def critic_updates(self, step: int) -> int: ...
+
+    def take_critic(self, state: TrainingState, real: Samples, progress: float) -> Report: ...
+
+    def take_generator(self, state: TrainingState, real: Samples, progress: float) -> Report: ...
+
+
+def alternate(
+    updates: ByNetwork, state: TrainingState, next_real: NextBatch, progress: float
+) -> dict[str, list[Report]]:
+    """A step: several updates of the critic, then one of the generator."""
+    reports: dict[str, list[Report]] = {"critic": [], "generator": []}
+    for _ in range(updates.critic_updates(state.step)):
+        real = next_real()
+        reports["critic"].append(updates.take_critic(state, real, progress))
+        if reports["critic"][-1].applied is False:
+            return reports
+    # The last real batch serves the generator's step as well: it needs only the condition, or
+    # the scores, and a batch of its own would make the critic's epochs uneven.
+    reports["generator"].append(updates.take_generator(state, real, progress))
+    return reports
 
 
 def see(
