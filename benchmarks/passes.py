@@ -43,7 +43,7 @@ def joined(critic: nn.Module, real: Tensor, fake: Tensor, points: Tensor) -> Ten
 
 def engine(critic: nn.Module, real: Tensor, fake: Tensor, points: Tensor) -> Tensor:
     batches = [Samples(real), Samples(fake)]
-    judged, gradients = _passes(critic, batches, [Samples(points)], apart=False)
+    judged, gradients, _ = _passes(critic, batches, [Samples(points)], apart=False)
     return loss(judged[0][0], judged[1][0], next(gradients))
 
 

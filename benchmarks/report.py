@@ -16,10 +16,18 @@ RESULTS = Path(__file__).parent / "results"
 
 def write(name: str, title: str, rows: Sequence[Sequence[str]], notes: Sequence[str]) -> None:
     """Write a table (its first row the header) to ``results/NAME.md`` and print it."""
-    lines = [f"# {title}", "", *(f"- {line}" for line in origin(name)), ""]
-    lines += [*table(rows), "", *notes]
+    write_page(name, title, [*table(rows), "", *notes])
+
+
+def write_page(name: str, title: str, content: Sequence[str]) -> None:
+    """Write lines of Markdown to ``results/NAME.md``, under what they are of, and print them."""
+    write_to(RESULTS / f"{name}.md", name, title, content)
+
+
+def write_to(path: Path, name: str, title: str, content: Sequence[str]) -> None:
+    """As ``write_page``, to a file of another name than the benchmark's."""
+    lines = [f"# {title}", "", *(f"- {line}" for line in origin(name)), "", *content]
     text = "\n".join(lines).rstrip() + "\n"
-    path = RESULTS / f"{name}.md"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     print(text)
@@ -59,7 +67,10 @@ def origin(name: str) -> list[str]:
     # The results that other benchmarks have just written are no change of the code.
     if _git("status", "--porcelain", "--", ".", ":!benchmarks/results"):
         commit += ", with changes that are not committed"
-    arguments = " ".join("FOLDER" if "/" in each else each for each in sys.argv[1:])
+    arguments = " ".join(
+        "FOLDER" if "/" in each and not each.startswith("benchmarks/") else each
+        for each in sys.argv[1:]
+    )
     return [
         f"command: `python benchmarks/{name}.py{' ' if arguments else ''}{arguments}`",
         f"commit: {commit}",

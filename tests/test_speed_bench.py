@@ -104,12 +104,13 @@ def test_a_setting_reaches_a_process_as_it_is() -> None:
         assert Setting.from_json(setting.to_json()) == setting
 
 
-@pytest.mark.parametrize("name", ["ours bfloat16", "eager float32"])
-def test_a_worker_makes_the_iterations_that_it_is_asked_for(name: str) -> None:
+@pytest.mark.parametrize("module", ["ours", "ours_shared", "eager"])
+def test_a_worker_makes_the_iterations_that_it_is_asked_for(module: str) -> None:
     from alternation import Worker
-    from contestants import CONTESTANTS
+    from contestants import Contestant
 
-    worker = Worker(CONTESTANTS[name], small(), None, threads=1)
+    options = {"processes": 2} if module == "ours_shared" else {"precision": "bfloat16"}
+    worker = Worker(Contestant(module, options), small(), None, threads=1)
     try:
         assert worker.seconds(3) > 0
         assert worker.updates == (15, 3)

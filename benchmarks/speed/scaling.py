@@ -24,7 +24,7 @@ import memory
 import numpy as np
 import report
 from alternation import Worker, alternate
-from contestants import CONTESTANTS
+from contestants import Contestant
 from settings import Setting, dcgan
 
 # Written down before the runs: what is too long. The recipe's 20,000 iterations in a day.
@@ -40,11 +40,9 @@ class Axis:
     unit: str
     values: tuple[int, ...]
     setting: Callable[[int], Setting]
-    contestant: Callable[[int], str] = lambda value: "ours float32"
+    contestant: Callable[[int], Contestant] = lambda value: Contestant("ours")
+    goes_on: bool = True  # beyond its last point; processes end with the machine's cores
 
-
-# Who trains in so many processes; each entry is a point of the axis.
-IN_PROCESSES = {1: "ours float32"}
 
 AXES = {
     "resolution": Axis(
@@ -57,9 +55,12 @@ AXES = {
     "processes": Axis(
         "processes",
         "process(es)",
-        tuple(IN_PROCESSES),
+        (1, 2),
         lambda count: dcgan(SIZE, WIDTH, BATCH),
-        lambda count: IN_PROCESSES[count],
+        lambda count: (
+            Contestant("ours") if count == 1 else Contestant("ours_shared", {"processes": count})
+        ),
+        goes_on=False,
     ),
 }
 
@@ -75,7 +76,7 @@ def measured(axis: Axis, rounds: int, threads: int) -> tuple[list[Point], int]:
     and the memory that the last process had before its first step."""
     points = []
     for value in axis.values:
-        worker = Worker(CONTESTANTS[axis.contestant(value)], axis.setting(value), None, threads)
+        worker = Worker(axis.contestant(value), axis.setting(value), None, threads)
         try:
             worker.seconds(1)
             times = alternate({"": worker}, rounds, 1)[""]
@@ -132,12 +133,14 @@ def main(names: Sequence[str], rounds: int, threads: int) -> None:
             notes.append(f"- {axis.title}: one point, and so no exponent.")
             continue
         whole, last = powers(points), powers(points[-2:])
-        what, where = ends(points[-1], before, last)
-        notes.append(
+        note = (
             f"- {axis.title}: time grows with its power {whole['time']:.2f} ({last['time']:.2f} "
-            f"between the last two), memory with {whole['memory']:.2f} ({last['memory']:.2f}). "
-            f"First to break is **{what}**, at about {where:,.0f} {axis.unit}."
+            f"between the last two), memory with {whole['memory']:.2f} ({last['memory']:.2f})."
         )
+        if axis.goes_on:
+            what, where = ends(points[-1], before, last)
+            note += f" First to break is **{what}**, at about {where:,.0f} {axis.unit}."
+        notes.append(note)
     report.write(
         "speed/scaling",
         "How a step grows",
@@ -148,7 +151,7 @@ def main(names: Sequence[str], rounds: int, threads: int) -> None:
             "least squares on logarithms over all points. *Breaks*: going on from the last point "
             "with the power between the last two, the steps fill this machine's "
             f"{memory.of_machine() / 2**30:.0f} GiB, or {ITERATIONS:,} iterations take more "
-            "than a day.",
+            "than a day. Processes share the batch and the threads; memory is the first one's.",
             "",
             *notes,
         ],

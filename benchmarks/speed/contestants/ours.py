@@ -17,6 +17,7 @@ from steadygan.interfaces import Samples
 from steadygan.memory import keep_freed_memory
 from steadygan.objectives import Wasserstein
 from steadygan.penalties import Term, TwoSided
+from steadygan.processes import ALONE, Processes
 from steadygan.training import Adam, AlternatingUpdates, Execution, Sampler, TrainingState
 
 
@@ -26,6 +27,7 @@ def prepare(
     *,
     precision: str = "float32",
     memory_format: str | None = None,
+    processes: Processes = ALONE,
 ) -> Work:
     keep_freed_memory()
     # What the engine finds to be faster where it measures.
@@ -44,6 +46,7 @@ def prepare(
         n_critic=setting.n_critic,
         couples_samples=False,
         precision=precision,
+        processes=processes,
     )
     state = TrainingState(
         seed=0,
