@@ -13,6 +13,10 @@ from pictures import mixed_folder
 # What runs measure of the machine is kept for the tests alone, those in processes of their own too.
 os.environ["STEADYGAN_CACHE"] = tempfile.mkdtemp(prefix="steadygan-test-cache-")
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # the others have the other cores
+    os.environ["OMP_NUM_THREADS"] = "1"  # of processes that tests start
+    torch.set_num_threads(1)
+
 
 @pytest.fixture(autouse=True)
 def _one_world_per_test() -> Iterator[None]:

@@ -19,13 +19,13 @@ RECIPE = [
     "--set", "architecture=MLP(hidden=(24,), generator_norm=batch)",
     "--set", "training.batch_size=32",
     "--set", "training.checkpoint_every=7",
-    "--set", "training.probe_every=35",
+    "--set", "training.probe_every=105",
     "--set", "training.sample_every=0",
     "--set", "training.record_every=5",
     "--set", "generator_optimiser.lr=Linear(1e-3, 0)",
     "--set", "training.threads=1",
 ]  # fmt: skip
-STEPS = 700
+STEPS = 420
 
 # Ends its own process, as SIGKILL does, at the n-th call of what a checkpoint write goes through.
 KILL_INSIDE = """

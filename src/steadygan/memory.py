@@ -16,7 +16,7 @@ def keep_freed_memory() -> bool:
 
     A training step frees and asks for the same tensors again and again. By default glibc gives
     them back to the system in between, which then clears every page anew: 5 to 15 % of a step on a
-    CPU (docs/decisions/0014-execution.md). What the process holds at most does not change. It
+    CPU (docs/decisions/0014-execution.md). What the process holds at most grows by a hundredth. It
     concerns the whole process: the command line does it, the library leaves it to its user.
     """
     if not sys.platform.startswith("linux"):
