@@ -29,6 +29,7 @@ from torch.optim import Optimizer
 from steadygan.diagnosis import reading, trial
 from steadygan.diagnosis.evidence import CHECKS, Evidence, Look, bends
 from steadygan.diagnosis.finding import Diagnosis, Finding, Status
+from steadygan.diagnosis.given import require_networks, require_optimisers
 from steadygan.errors import UsageError
 from steadygan.history import HistoryWriter, RunFiles
 from steadygan.interfaces import Samples
@@ -162,6 +163,10 @@ class Monitor:
     ) -> None:
         if every < 1 or watch < 1:
             raise UsageError(f"every is {every} and watch {watch}: choose at least 1.")
+        require_networks(generator, critic)
+        require_optimisers(
+            critic_optimiser=critic_optimiser, generator_optimiser=generator_optimiser
+        )
         self._networks = {"critic": critic, "generator": generator}
         self.evidence = Evidence(
             generator, critic, {"critic": critic_optimiser, "generator": generator_optimiser}

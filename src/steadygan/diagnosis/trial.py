@@ -28,6 +28,11 @@ def scores_of(critic: nn.Module, samples: Samples) -> Tensor:
     """One score per sample, ``(batch,)``; the mean where a critic gives several (of patches)."""
     returned = critic(samples.x) if samples.y is None else critic(samples.x, samples.y)
     scores: Tensor = returned.scores if isinstance(returned, Judgement) else returned
+    if not isinstance(scores, Tensor):
+        raise ValueError(
+            f"the critic returned {type(scores).__name__}: what is asked here is a module whose "
+            "forward() gives the scores alone"
+        )
     if scores.ndim == 0 or scores.shape[0] != samples.x.shape[0]:
         raise ValueError(
             f"the critic returned shape {tuple(scores.shape)} for {samples.x.shape[0]} samples"
