@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import math
 import warnings
@@ -22,6 +23,7 @@ from steadygan.errors import UsageError
 from steadygan.history import History
 
 N = 64
+Scores = Callable[[Tensor], Tensor]
 
 
 def points(n: int) -> Tensor:
@@ -37,28 +39,28 @@ def mlp(inputs: int, outputs: int, norm: Any = None, *end: nn.Module) -> nn.Sequ
     )  # fmt: skip
 
 
-def slopes(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+def slopes(critic: Scores, real: Tensor, fake: Tensor) -> Tensor:
     epsilon = torch.rand(len(real), *(1,) * (real.ndim - 1))
     at = (epsilon * real + (1 - epsilon) * fake).detach().requires_grad_()
     return torch.autograd.grad(critic(at).sum(), at, create_graph=True)[0]
 
 
-def per_sample(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+def per_sample(critic: Scores, real: Tensor, fake: Tensor) -> Tensor:
     return (slopes(critic, real, fake).flatten(1).norm(dim=1) - 1).square().mean()
 
 
-def batch_wide(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+def batch_wide(critic: Scores, real: Tensor, fake: Tensor) -> Tensor:
     return (slopes(critic, real, fake).norm() - 1).square()
 
 
-def over_channels(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+def over_channels(critic: Scores, real: Tensor, fake: Tensor) -> Tensor:
     return (slopes(critic, real, fake).norm(dim=1) - 1).square().mean()
 
 
 def between(
     epsilon_of: Callable[[Tensor], Tensor],
-) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
-    def penalty(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+) -> Callable[[Scores, Tensor, Tensor], Tensor]:
+    def penalty(critic: Scores, real: Tensor, fake: Tensor) -> Tensor:
         epsilon = epsilon_of(real)
         at = (epsilon * real + (1 - epsilon) * fake).detach().requires_grad_()
         (found,) = torch.autograd.grad(critic(at).sum(), at, create_graph=True)
@@ -67,7 +69,7 @@ def between(
     return penalty
 
 
-def without_graph(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+def without_graph(critic: Scores, real: Tensor, fake: Tensor) -> Tensor:
     return per_sample(critic, real, fake).detach()
 
 
@@ -115,7 +117,7 @@ class Loop:
     draw: Callable[[int], Tensor] = points
     loss: Callable[[Tensor, Tensor], Tensor] = wasserstein
     generator_loss: Callable[[Tensor], Tensor] = lambda fake: -fake.mean()
-    penalty: Callable[[nn.Module, Tensor, Tensor], Tensor] | None = per_sample
+    penalty: Callable[[Scores, Tensor, Tensor], Tensor] | None = per_sample
     weight: float = 0.1
     clip: float | None = None
     detach: bool = True
@@ -129,6 +131,7 @@ class Loop:
     generator_steps: bool = True
     n_critic: int = 2
     lr: float = 1e-3
+    ask: Callable[[nn.Module, Tensor], Tensor] = lambda critic, x: critic(x)
     logged: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def run(self, steps: int = 40, **options: Any) -> Diagnosis:
@@ -144,15 +147,16 @@ class Loop:
             )
         monitor = Monitor(generator, critic, of_critic, of_generator, **options)
         first = self.draw(N)
+        score = functools.partial(self.ask, critic)
         for _ in range(steps):
             for _ in range(self.n_critic):
                 real = first if self.same_batch else self.draw(N)
                 fake = generator(torch.randn(N, 2))
                 fake = fake.detach() if self.detach else fake
-                real_scores, fake_scores = critic(real), critic(fake)
+                real_scores, fake_scores = score(real), score(fake)
                 loss, penalty = self.loss(real_scores, fake_scores), None
                 if self.penalty is not None:
-                    penalty = self.penalty(critic, real, fake)
+                    penalty = self.penalty(score, real, fake)
                     penalty = penalty.half() if self.half else penalty
                 total = loss if penalty is None else loss + self.weight * penalty.float()
                 if self.zero_critic:
@@ -168,7 +172,7 @@ class Loop:
                     assert part is not None
                     of_critic.zero_grad(set_to_none=True) if self.minimise == "apart" else None
                     if part is penalty and self.minimise == "apart":
-                        part = per_sample(critic, real, fake)
+                        part = per_sample(score, real, fake)
                     part.backward()
                     of_critic.step()
                 if self.clip is not None:
@@ -178,7 +182,7 @@ class Loop:
             if self.zero_generator:
                 of_generator.zero_grad()
             fake = generator(torch.randn(N, 2))
-            scores = critic(fake.detach() if self.detach_in_generator else fake)
+            scores = score(fake.detach() if self.detach_in_generator else fake)
             loss = self.generator_loss(scores)
             monitor.generator(scores, loss=loss)
             loss.backward()
@@ -339,6 +343,118 @@ def test_a_planted_fault_is_named(loop: Loop, names: set[str]) -> None:
     diagnosis = loop.run()
     found = {finding.check for finding in (*diagnosis.errors, *diagnosis.warnings)}
     assert names <= found, diagnosis
+
+
+class Conditional(nn.Module):
+    """Takes its condition and its samples by name, and returns features beside its scores."""
+
+    def __init__(self, norm: Any = None) -> None:
+        super().__init__()
+        self.body = mlp(4, 8, norm)
+        self.last = nn.Linear(8, 1)
+
+    def forward(self, *, label: Tensor, sample: Tensor) -> dict[str, Tensor]:
+        features = self.body(torch.cat([sample, nn.functional.one_hot(label, 2)], 1))
+        return {"features": features, "scores": self.last(features)}
+
+
+class Tupled(Conditional):
+    """Takes one-hot conditions, first, and returns a tuple."""
+
+    def forward(self, label: Tensor, sample: Tensor) -> Any:
+        features = self.body(torch.cat([sample, label], 1))
+        return features, self.last(features)
+
+
+def by_name(critic: nn.Module, x: Tensor) -> Tensor:
+    scores: Tensor = critic(label=torch.arange(len(x)) % 2, sample=x)["scores"]
+    return scores
+
+
+def of_tuple(critic: nn.Module, x: Tensor) -> Tensor:
+    scores: Tensor = critic(torch.eye(2)[torch.arange(len(x)) % 2], x)[1]
+    return scores.squeeze(1)
+
+
+class Packed(nn.Module):
+    """Scores packs of two samples that it puts together itself."""
+
+    def __init__(self, norm: Any = None, *, of_halves: bool = False) -> None:
+        super().__init__()
+        self.body, self.of_halves = mlp(4, 1, norm), of_halves
+
+    def forward(self, x: Tensor) -> Tensor:
+        packs = torch.cat(x.chunk(2), 1) if self.of_halves else x.reshape(len(x) // 2, -1)
+        scores: Tensor = self.body(packs)
+        return scores
+
+
+@pytest.mark.parametrize(
+    ("critic", "ask"),
+    [(Conditional, by_name), (Tupled, of_tuple)],
+    ids=["by name", "beside features"],
+)
+@pytest.mark.parametrize(
+    ("norm", "penalty", "names"),
+    [
+        (None, per_sample, set()),
+        (nn.BatchNorm1d, per_sample, {"batch_coupling"}),
+        (None, batch_wide, {"penalty_per_sample"}),
+        (None, None, {"lipschitz"}),
+    ],
+    ids=["sound", "batch-norm", "batch-wide", "nothing bounds it"],
+)
+def test_a_critic_is_asked_as_the_loop_asks_it(
+    critic: Callable[[Any], nn.Module],
+    ask: Callable[[nn.Module, Tensor], Tensor],
+    norm: Any,
+    penalty: Any,
+    names: set[str],
+) -> None:
+    diagnosis = replace(GP, critic=lambda: critic(norm), ask=ask, penalty=penalty).run()
+    assert alarms(diagnosis) == names
+    assert not diagnosis.not_run, diagnosis
+
+
+@pytest.mark.parametrize("of_halves", [False, True])
+@pytest.mark.parametrize(("norm", "names"), [(None, set()), (nn.BatchNorm1d, {"batch_coupling"})])
+def test_packs_are_no_coupling(of_halves: bool, norm: Any, names: set[str]) -> None:
+    diagnosis = replace(GP, critic=lambda: Packed(norm, of_halves=of_halves)).run()
+    assert alarms(diagnosis) == names
+    (missing,) = diagnosis.not_run
+    assert missing.check == "penalty_per_sample"
+    assert "returned shape (32,) for 64 samples" in missing.evidence
+
+
+def test_where_the_critic_scores_something_else_it_is_said_what_to_hand_over() -> None:
+    packs = replace(GP, critic=lambda: mlp(4, 1), ask=lambda critic, x: critic(x.reshape(-1, 4)))
+    (missing,) = packs.run().not_run
+    assert missing.check == "penalty_per_sample"
+    assert "shape (4,), and those handed over have (2,): hand over what" in missing.evidence
+
+
+def inside_of_func(critic: Scores, real: Tensor, fake: Tensor) -> Tensor:
+    at = torch.lerp(fake, real, torch.rand(len(real), 1))
+    return (torch.func.grad(lambda x: critic(x).sum())(at).norm(dim=1) - 1).square().mean()
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        replace(GP, penalty=inside_of_func),
+        replace(
+            GP,
+            draw=lambda n: points(n).double(),
+            critic=lambda: mlp(2, 1).double(),
+            ask=lambda critic, x: critic(x.double()),
+        ),
+    ],
+    ids=["torch.func", "float64"],
+)
+def test_unusual_tensors_are_compared_as_others_are(loop: Loop) -> None:
+    diagnosis = loop.run()
+    assert not alarms(diagnosis), diagnosis
+    assert not diagnosis.not_run, diagnosis
 
 
 def test_a_generator_that_is_cut_off_is_named_when_its_loss_has_no_graph() -> None:
@@ -733,7 +849,7 @@ def test_after_the_watch_nothing_waits_and_no_hook_is_left(tmp_path: Path) -> No
             own.update(monitor)
     assert watching.count > 0
     assert later.count == 0
-    assert not own.critic._forward_pre_hooks
+    assert not own.critic._forward_hooks
     for optimiser in (own.of_critic, own.of_generator):
         assert not optimiser._optimizer_step_pre_hooks
     for p in (*own.critic.parameters(), *own.generator.parameters()):

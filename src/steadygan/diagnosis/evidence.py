@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from steadygan.diagnosis import reading, trial
+from steadygan.diagnosis.call import Alone, Call, wide
 from steadygan.diagnosis.check import Check, NotKnownError, Seen
 from steadygan.diagnosis.finding import Status
 from steadygan.diagnosis.preflight.networks import COUPLED
-from steadygan.interfaces import Samples
 from steadygan.networks import copy_of
 
 ENOUGH = 20  # calls before which little is said
@@ -59,7 +59,9 @@ class Evidence:
         failure: why the monitor stopped watching.
         halves: what was float16.
         not_finite: calls with a loss that was not.
-        inputs: of the critic's last call.
+        call: how the critic was called last.
+        heads: which of the tensors that it returns are the scores that were handed over.
+        incomparable: why the last penalty could not be compared with formulas, "" where it could.
     """
 
     generator: nn.Module
@@ -88,7 +90,9 @@ class Evidence:
     failure: str = ""
     halves: set[str] = field(default_factory=set)
     not_finite: int = 0
-    inputs: Samples | None = None
+    call: Call | None = None
+    heads: tuple[int, ...] = (0,)
+    incomparable: str = ""
 
     @property
     def is_shared(self) -> bool:
@@ -371,6 +375,12 @@ def _moves(evidence: Evidence) -> Seen:
     )
 
 
+def _call(evidence: Evidence) -> Call:
+    if evidence.call is None:
+        raise NotKnownError("the critic was not seen to score anything")
+    return evidence.call
+
+
 def _bound(evidence: Evidence) -> Seen:
     _need(evidence, "critic")
     if not is_wasserstein(evidence):
@@ -384,14 +394,14 @@ def _bound(evidence: Evidence) -> Seen:
     scale = max(map(abs, evidence.losses), default=0.0)
     if others and max(others) > 1e-3 * scale + 1e-9:
         return Seen(True, "the loss holds another term beside the scores")
-    if evidence.inputs is None:
-        raise NotKnownError("the critic was not seen to score anything")
-    large = trial.shaken(evidence.critic, "critic")
-    before = trial.slope(large, evidence.inputs)
+    call = _call(evidence)
+    x = wide(call.x)
+    large = Alone(trial.shaken(evidence.critic, "critic"), call, evidence.heads)
+    before = trial.slope(large, x)
     with torch.no_grad():
         for parameter in large.parameters():
             parameter.mul_(1e6)
-    growth = trial.slope(large, evidence.inputs) / max(before, 1e-30)
+    growth = trial.slope(large, x) / max(before, 1e-30)
     return Seen(
         growth < 1e3,
         f"the loss is the difference of mean scores and nothing else, {at_limit:.1%} of "
@@ -421,6 +431,8 @@ def unexplained(looks: Sequence[Look]) -> dict[str, float]:
 def _penalty(evidence: Evidence) -> Seen:
     if not evidence.has_penalty:
         return Seen(True, "no penalty was handed over")
+    if len(evidence.penalties) < 6 and evidence.incomparable:
+        raise NotKnownError(f"the penalty could not be compared: {evidence.incomparable}")
     if len(evidence.penalties) < 6:
         raise NotKnownError("penalties can be compared only with real= and fake= handed over too")
     left = unexplained(evidence.penalties)
@@ -445,14 +457,15 @@ def _penalty(evidence: Evidence) -> Seen:
 def _coupling(evidence: Evidence) -> Seen:
     if not evidence.has_penalty:
         return Seen(True, "no penalty was handed over")
-    if evidence.inputs is None:
-        raise NotKnownError("the critic was not seen to score anything")
-    x, y = evidence.inputs
-    x, y = x[:8], None if y is None else y[:8]
+    call = _call(evidence)
     if not all(bool(p.isfinite().all()) for p in evidence.critic.parameters()):
         raise NotKnownError("the critic's weights are no longer finite")
-    critic = copy_of(evidence.critic, "critic")
-    share = trial.coupling(lambda z: trial.scores_of(critic, Samples(z, y)), x.float())
+    critic = Alone(copy_of(evidence.critic, "critic"), call, evidence.heads)
+    x = wide(call.x)
+    with torch.no_grad():
+        in_a_pack = max(1, len(x) // len(critic(x)))
+    x = x[: 8 * in_a_pack]
+    share = trial.coupling(critic, x)
     return Seen(
         share < COUPLED,
         f"the gradient of a score is off by {share:.0%} of itself: so large is the part that the "
