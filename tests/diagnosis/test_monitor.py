@@ -609,6 +609,32 @@ def test_halves_of_joined_scores_tell_the_sign() -> None:
     assert status["critic_sign"] == "ok"  # the critic pushes what is called fake up, the other down
 
 
+@pytest.mark.parametrize("to_none", [False, True])
+def test_a_network_that_stays_frozen_is_named_and_nothing_else(to_none: bool) -> None:
+    """Frozen for the generator's step, as many do, and never again set free."""
+    own = Own()
+    monitor = own.watched()
+    for _ in range(40):
+        own.of_critic.zero_grad(set_to_none=to_none)
+        fake = own.generator(torch.randn(N, 2))
+        r, f = own.critic(points(N)), own.critic(fake)
+        loss = (1 - r).relu().mean() + (1 + f).relu().mean()
+        monitor.critic(r, f, loss=loss)
+        loss.backward()
+        own.of_critic.step()
+        own.critic.requires_grad_(False)
+        own.of_generator.zero_grad()
+        scores, of_generator = own.generator_loss()
+        monitor.generator(scores, loss=of_generator)
+        of_generator.backward()
+        own.of_generator.step()
+    diagnosis = monitor.close()
+    assert alarms(diagnosis) == {"network_moves", "undetached_fakes"}
+    (finding,) = diagnosis.errors
+    assert "steps of the critic none of its parameters requires a gradient" in finding.evidence
+    assert "critic.requires_grad_(True)" in finding.try_next
+
+
 def test_closures_and_accumulated_batches_are_sound() -> None:
     own = Own()
     monitor = own.watched()

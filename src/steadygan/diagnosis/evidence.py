@@ -53,6 +53,7 @@ class Evidence:
         shares: ε of each batch of points between real and fake samples that the critic scored.
         moved: how far weights have gone, relative to where they began, by network.
         pushed: of each step that was looked at, whether any gradient was not zero, by network.
+        frozen: of those, how often there was none since no parameter required it, by network.
         batches: fingerprints of each real batch's rows.
         penalties: what was handed over, and what formulas give.
         at_limit: the share of the critic's weights that equal the largest, at each call.
@@ -83,6 +84,7 @@ class Evidence:
     shares: list[Tensor] = field(default_factory=list)
     moved: dict[str, float] = field(default_factory=dict)
     pushed: dict[str, list[bool]] = field(default_factory=dict)
+    frozen: dict[str, int] = field(default_factory=lambda: {"critic": 0, "generator": 0})
     batches: list[reading.Rows] = field(default_factory=list)
     penalties: list[Look] = field(default_factory=list)
     has_penalty: bool = False
@@ -354,8 +356,20 @@ def _leftover(evidence: Evidence) -> Seen:
 def _moves(evidence: Evidence) -> Seen:
     _need(evidence, "critic")
     told, fine = [], True
+    advice = (
+        "in the generator's step score fakes that are not detached, call backward() on its loss "
+        "and step an optimiser of its own parameters"
+    )
     for name in ("critic", "generator"):
-        pushed = evidence.pushed.get(name, [])
+        pushed, frozen = evidence.pushed.get(name, []), evidence.frozen[name]
+        if 2 * frozen > len(pushed):
+            fine = False
+            told.append(
+                f"at {frozen} of {len(pushed)} steps of the {name} none of its parameters requires "
+                "a gradient"
+            )
+            advice = f"call {name}.requires_grad_(True) before each update of the {name}"
+            continue
         if evidence.moved.get(name, 0.0) != 0:  # what is no number has moved too
             told.append(f"the {name} has moved by {evidence.moved[name]:.1e} of its weights")
             continue
@@ -367,12 +381,7 @@ def _moves(evidence: Evidence) -> Seen:
             why = "its optimiser steps and does not move it: does it hold its parameters?"
         fine = False
         told.append(f"the {name} has not moved in {evidence.calls['critic']} updates: {why}")
-    return Seen(
-        fine,
-        "; ".join(told),
-        "in the generator's step score fakes that are not detached, call backward() on its loss "
-        "and step an optimiser of its own parameters",
-    )
+    return Seen(fine, "; ".join(told), advice)
 
 
 def _call(evidence: Evidence) -> Call:

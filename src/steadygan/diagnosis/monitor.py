@@ -420,6 +420,11 @@ class Monitor:
         if self._looks(name):
             pushed = any(bool(each.any()) for each in self._gradients(name))
             seen.pushed.setdefault(name, []).append(pushed)
+            trained = any(p.requires_grad for p in self._networks[name].parameters())
+            seen.frozen[name] += not (pushed or trained)
+        gradient = self._probes[name].grad
+        if gradient is None or not bool(gradient.any()):  # nothing is there to be taken along
+            self._stamps[name] = []
         stamps, steps = self._stamps[name], seen.steps
         if name == "critic":
             # What came before the generator's last step is of its loss; before its own, of another.
