@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import itertools
 import json
 import math
 import warnings
@@ -115,6 +116,8 @@ class Loop:
     critic: Callable[[], nn.Module] = lambda: mlp(2, 1)
     generator: Callable[[], nn.Module] = lambda: mlp(2, 2)
     draw: Callable[[int], Tensor] = points
+    latent: Callable[[], Tensor] = lambda: torch.randn(N, 2)
+    shown: Callable[[Tensor], Tensor] = lambda fake: fake
     loss: Callable[[Tensor, Tensor], Tensor] = wasserstein
     generator_loss: Callable[[Tensor], Tensor] = lambda fake: -fake.mean()
     penalty: Callable[[Scores, Tensor, Tensor], Tensor] | None = per_sample
@@ -151,7 +154,7 @@ class Loop:
         for _ in range(steps):
             for _ in range(self.n_critic):
                 real = first if self.same_batch else self.draw(N)
-                fake = generator(torch.randn(N, 2))
+                fake = self.shown(generator(self.latent()))
                 fake = fake.detach() if self.detach else fake
                 real_scores, fake_scores = score(real), score(fake)
                 loss, penalty = self.loss(real_scores, fake_scores), None
@@ -181,7 +184,7 @@ class Loop:
                             p.clamp_(-self.clip, self.clip)
             if self.zero_generator:
                 of_generator.zero_grad()
-            fake = generator(torch.randn(N, 2))
+            fake = self.shown(generator(self.latent()))
             scores = score(fake.detach() if self.detach_in_generator else fake)
             loss = self.generator_loss(scores)
             monitor.generator(scores, loss=loss)
@@ -208,6 +211,18 @@ def spectral() -> nn.Module:
     for layer in network:
         if isinstance(layer, nn.Linear):
             nn.utils.parametrizations.spectral_norm(layer)
+    return network
+
+
+class Clipped(nn.Module):
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight.clamp(-0.05, 0.05)
+
+
+def parametrised(network: nn.Module) -> nn.Module:
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear):
+            nn.utils.parametrize.register_parametrization(layer, "weight", Clipped())
     return network
 
 
@@ -278,6 +293,10 @@ HEADED = replace(GP, critic=lambda: Headed(1), generator=lambda: Headed(2))
         WGAN,
         replace(WGAN, n_critic=5),
         replace(WGAN, clip=None, critic=spectral),
+        replace(WGAN, clip=None, critic=lambda: parametrised(mlp(2, 1))),
+        # Whatever the generator's range, what the critic sees of it counts.
+        replace(IMAGES, draw=lambda n: 255 * images(n), shown=lambda fake: 255 * fake),
+        replace(GP, draw=lambda n: 100 * points(n), weight=1e-4),
     ],
     ids=lambda loop: "",
 )  # fmt: skip
@@ -318,6 +337,9 @@ def test_a_healthy_loop_has_no_finding(loop: Loop) -> None:
         (replace(GP, generator_steps=False), {"network_moves"}),
         (replace(GP, same_batch=True), {"repeated_batches"}),
         (replace(GP, half=True), {"fp16"}),
+        (replace(GP, latent=itertools.repeat(torch.randn(N, 2)).__next__), {"repeated_latents"}),
+        (replace(IMAGES, draw=lambda n: 127.5 + 127.5 * images(n)), {"data_range"}),
+        (replace(WGAN, critic=lambda: mlp(2, 1, None, nn.Sigmoid())), {"bounded_critic"}),
         (replace(GP, critic=lambda: mlp(2, 1, nn.BatchNorm1d)), {"batch_coupling"}),
         (replace(GP, penalty=batch_wide), {"penalty_per_sample"}),
         (replace(IMAGES, penalty=batch_wide), {"penalty_per_sample"}),
@@ -334,6 +356,7 @@ def test_a_healthy_loop_has_no_finding(loop: Loop) -> None:
         "backward-heavy-penalty", "penalty-steps-apart", "same-rows", "no-clipping",
         "one-adam", "undetached-kept",
         "undetached-zeroed", "no-zero-grad", "generator-never-steps", "same-batch", "half",
+        "same-latents", "bytes-against-tanh", "sigmoid",
         "batch-norm", "batch-wide", "batch-wide-images", "over-channels",
         "headed-undetached", "headed-no-zero-grad", "headed-backward-penalty",
         "headed-generator-never-steps",
@@ -792,7 +815,8 @@ def test_scores_of_several_heads_are_handed_over_as_a_list(
 ) -> None:
     diagnosis = of_heads(critic_loss, generator_loss, list)
     assert alarms(diagnosis) == names
-    assert {f.check for f in diagnosis.not_run} <= {"lipschitz"}  # the heads are no one network
+    # The heads are no one network.
+    assert {f.check for f in diagnosis.not_run} <= {"lipschitz", "bounded_critic"}
 
 
 def test_of_scores_that_the_loss_does_not_know_nothing_is_said() -> None:
@@ -876,6 +900,7 @@ def test_after_the_watch_nothing_waits_and_no_hook_is_left(tmp_path: Path) -> No
     assert watching.count > 0
     assert later.count == 0
     assert not own.critic._forward_hooks
+    assert not own.generator._forward_hooks
     for optimiser in (own.of_critic, own.of_generator):
         assert not optimiser._optimizer_step_pre_hooks
     for p in (*own.critic.parameters(), *own.generator.parameters()):

@@ -1,4 +1,4 @@
-"""How a loop calls its critic, and a critic of samples alone that is asked in the same way."""
+"""How a loop calls its networks, and a critic of samples alone that is asked in the same way."""
 
 from __future__ import annotations
 
@@ -53,12 +53,26 @@ class Call:
         ]
         return self.samples if self.samples in fits else next(iter(fits), None)
 
+    def on(self, network: nn.Module, x: Tensor | None = None) -> list[Tensor]:
+        """Every tensor that a network returns when it is called so; with samples ``x`` in place of
+        those that were given, and of other batches as many rows as there are samples then."""
+        x = self.x if x is None else x
+        place = self.place(x.shape[1:])
+        inputs = [self._beside(each, len(x)) for each in self.inputs]
+        inputs[self.samples if place is None else place] = wide(x)
+        given, named = pytree.tree_unflatten(inputs, self.form)
+        return tensors_of(network(*given, **named))
+
+    def _beside(self, given: Any, rows: int) -> Any:
+        if not isinstance(given, Tensor):
+            return given
+        return wide(given[:rows] if _rows(given) == len(self.x) else given)
+
 
 class Alone(nn.Module):
     """A critic of samples alone, called as a loop was seen to call it.
 
-    What it was given besides stays as it was: of batches as many rows as there are samples. Where
-    several of the tensors that it returns are scores, a sample's are added up.
+    Where several of the tensors that it returns are scores, a sample's are added up.
 
     Args:
         critic: is kept, and not copied.
@@ -72,18 +86,9 @@ class Alone(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(batch, *shape)`` to scores ``(batch,)``; of a critic of packs one for each pack."""
-        place = self.call.place(x.shape[1:])
-        inputs = [self._beside(each, len(x)) for each in self.call.inputs]
-        inputs[self.call.samples if place is None else place] = x
-        given, named = pytree.tree_unflatten(inputs, self.call.form)
-        returned = tensors_of(self.critic(*given, **named))
+        returned = self.call.on(self.critic, x)
         scores = [returned[head] for head in self.heads]
         return torch.stack([each.reshape(len(each), -1).mean(1) for each in scores]).sum(0)
-
-    def _beside(self, given: Any, rows: int) -> Any:
-        if not isinstance(given, Tensor):
-            return given
-        return wide(given[:rows] if _rows(given) == len(self.call.x) else given)
 
 
 def tensors_of(returned: Any) -> list[Tensor]:

@@ -8,14 +8,17 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 from torch.optim import Optimizer
 
 from steadygan.diagnosis import reading, trial
 from steadygan.diagnosis.call import Alone, Call, wide
 from steadygan.diagnosis.check import Check, NotKnownError, Seen
 from steadygan.diagnosis.finding import Status
+from steadygan.diagnosis.preflight.data import BEYOND, within
 from steadygan.diagnosis.preflight.networks import COUPLED
 from steadygan.networks import copy_of
+from steadygan.objectives import Wasserstein
 
 ENOUGH = 20  # calls before which little is said
 _ALIKE = 0.99  # the cosine of two gradients that are one, but for a factor
@@ -60,7 +63,9 @@ class Evidence:
         failure: why the monitor stopped watching.
         halves: what was float16.
         not_finite: calls with a loss that was not.
-        call: how the critic was called last.
+        call, made: how the critic was called last, and the generator.
+        latents: fingerprints of the rows that each call of the generator was given.
+        pair: the last real and fake batch.
         heads: which of the tensors that it returns are the scores that were handed over.
         incomparable: why the last penalty could not be compared with formulas, "" where it could.
     """
@@ -93,6 +98,9 @@ class Evidence:
     halves: set[str] = field(default_factory=set)
     not_finite: int = 0
     call: Call | None = None
+    made: Call | None = None
+    latents: list[reading.Rows] = field(default_factory=list)
+    pair: tuple[Tensor, Tensor] | None = None
     heads: tuple[int, ...] = (0,)
     incomparable: str = ""
 
@@ -390,6 +398,14 @@ def _call(evidence: Evidence) -> Call:
     return evidence.call
 
 
+def _few(critic: Alone) -> Tensor:
+    """Of the samples of the call as many as eight scores are made of."""
+    x = wide(critic.call.x)
+    with torch.no_grad():
+        in_a_pack = max(1, len(x) // len(critic(x)))
+    return x[: 8 * in_a_pack]
+
+
 def _bound(evidence: Evidence) -> Seen:
     _need(evidence, "critic")
     if not is_wasserstein(evidence):
@@ -419,6 +435,62 @@ def _bound(evidence: Evidence) -> Seen:
         else "the slope does not grow with the weights",
         "clip the critic's weights after its step, or add a gradient penalty to its loss",
     )
+
+
+def _bounded(evidence: Evidence) -> Seen:
+    _need(evidence, "critic")
+    if not is_wasserstein(evidence):
+        return Seen(True, "the loss has an end, which bounded scores may reach")
+    if any(is_parametrized(module) for module in evidence.critic.modules()):
+        raise NotKnownError("a parametrisation bounds weights, and so the scores of these samples")
+    call = _call(evidence)
+    x = _few(Alone(copy_of(evidence.critic, "critic"), call, evidence.heads))
+    bounds = trial.reach(evidence.critic, lambda critic: Alone(critic, call, evidence.heads)(x))
+    if bounds is None:
+        raise NotKnownError("the scale of the critic's weights changes nothing of its scores")
+    share = trial.share_within(Wasserstein(), bounds)
+    if share > 0.8:
+        return Seen(True, "scores are not bounded (random weights, by trial)")
+    return Seen(
+        False,
+        f"whatever the weights, scores lie in [{bounds.low:.3g}, {bounds.high:.3g}], and the loss "
+        "asks for scores that are ever farther apart",
+        "return the score as it is, without sigmoid or tanh at the critic's end",
+    )
+
+
+def _reachable(evidence: Evidence) -> Seen:
+    _need(evidence, "critic")
+    if evidence.pair is None:
+        raise NotKnownError("no real batch was handed over with a fake one (real=, fake=)")
+    real, fake = (each.double() for each in evidence.pair)
+    if not bool(real.isfinite().all() and fake.isfinite().all()):
+        raise NotKnownError("not every value of the last batches is finite")
+    low, high = (float(end) for end in torch.aminmax(real))
+    lowest, highest = (float(end) for end in torch.aminmax(fake))
+    told = f"the data lie in [{low:.4g}, {high:.4g}] ({len(real):,} samples)"
+    near = BEYOND * (highest - lowest)
+    if low >= lowest - near and high <= highest + near:
+        return Seen(True, f"{told}, and fakes are as large")
+    made = evidence.made
+    if made is None:
+        raise NotKnownError("the generator was not seen to make anything")
+
+    def samples(generator: nn.Module) -> Tensor:
+        returned = made.on(generator, made.x[:8])
+        alike = [t for t in returned if t.ndim and t.numel() == len(t) * fake[0].numel()]
+        if not alike and len(returned) > 1:
+            raise NotKnownError("none that the generator returns is like the fakes handed over")
+        return (alike or returned)[0]
+
+    bounds = trial.reach(evidence.generator, samples)
+    if bounds is None:
+        raise NotKnownError("the scale of the generator's weights changes nothing of its samples")
+    if not bounds.is_bounded:
+        return Seen(True, f"{told}, and nothing bounds the generator's values")
+    if not within(fake, bounds, "").fine:
+        raise NotKnownError("fakes are scaled after the generator made them")
+    return within(real, bounds, told)
 
 
 def unexplained(looks: Sequence[Look]) -> dict[str, float]:
@@ -470,10 +542,7 @@ def _coupling(evidence: Evidence) -> Seen:
     if not all(bool(p.isfinite().all()) for p in evidence.critic.parameters()):
         raise NotKnownError("the critic's weights are no longer finite")
     critic = Alone(copy_of(evidence.critic, "critic"), call, evidence.heads)
-    x = wide(call.x)
-    with torch.no_grad():
-        in_a_pack = max(1, len(x) // len(critic(x)))
-    x = x[: 8 * in_a_pack]
+    x = _few(critic)
     share = trial.coupling(critic, x)
     return Seen(
         share < COUPLED,
@@ -506,6 +575,21 @@ def _repeats(evidence: Evidence) -> Seen:
         f"{batches} different real batches in {n} updates of the critic, {rows} different rows",
         "draw a new batch in every update, from all of the data: make the loader's iterator "
         "outside of the loop, with shuffle=True",
+    )
+
+
+def _latents(evidence: Evidence) -> Seen:
+    n = len(evidence.latents)
+    if n < ENOUGH // 2:
+        raise NotKnownError(
+            f"the generator was given {n} batches of what may be latent vectors: labels are none, "
+            "and what it draws itself is not seen"
+        )
+    batches, _ = reading.different(evidence.latents)
+    return Seen(
+        batches > max(1, n // 50),
+        f"{batches} different latent batches in {n} passes of the generator",
+        "draw new latent vectors for every pass; keep a fixed batch for pictures alone",
     )
 
 
@@ -650,6 +734,24 @@ CHECKS: tuple[Check[Evidence], ...] = (
         _bound,
     ),
     Check(
+        "bounded_critic",
+        _E,
+        "Can scores move apart without end, where the loss rewards that?",
+        "80 % of the loss's fall",
+        "the critic's loss stops where the bound begins, and its gradient with it",
+        "Arjovsky et al. 2017, section 3",
+        _bounded,
+    ),
+    Check(
+        "data_range",
+        _E,
+        "Can the generator produce the values of the data?",
+        f"1% of the values, or one beyond {BEYOND:.0%} of the range",
+        "what the generator cannot reach, the critic tells from it for ever",
+        "Radford et al. 2016, section 4: data scaled to the range of tanh",
+        _reachable,
+    ),
+    Check(
         "penalty_per_sample",
         _E,
         "Is the penalty the mean of every sample's own?",
@@ -712,5 +814,14 @@ CHECKS: tuple[Check[Evidence], ...] = (
         "the critic learns these samples by heart, and the generator copies them",
         "",
         _repeats,
+    ),
+    Check(
+        "repeated_latents",
+        _W,
+        "Are latent batches different from each other?",
+        "more than one in fifty",
+        "the generator learns these few vectors, and of others it was never asked anything",
+        "",
+        _latents,
     ),
 )  # fmt: skip

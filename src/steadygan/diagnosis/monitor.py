@@ -196,7 +196,8 @@ class Monitor:
         self._whole: dict[str, Tensor] = {}  # gradients as they arrived, before anyone clips them
         self._told_of: dict[str, list[bool]] = {name: [] for name in self._networks}
         self._watching: list[Any] = [
-            critic.register_forward_hook(_Sight(self._saw), with_kwargs=True)
+            critic.register_forward_hook(_Sight(self._saw), with_kwargs=True),
+            generator.register_forward_hook(_Sight(self._made), with_kwargs=True),
         ]
         # One parameter stands for its network.
         self._probes: dict[str, nn.Parameter] = {}
@@ -257,6 +258,8 @@ class Monitor:
             seen.halves |= {w for w, t in halves.items() if t is not None and t.dtype is torch.half}
             if real is not None and fake is not None:
                 fake = _tensor(fake, "fake").detach()
+                if looks:
+                    seen.pair = real, fake
                 if seen.has_penalty:
                     self._locate(real, fake)
                 if penalty is not None and looks:
@@ -367,6 +370,18 @@ class Monitor:
             if self._looks("critic"):
                 scores = [each.detach() for each in tensors_of(returned)]
                 self._passes = [*self._passes, (call, scores)][-_PASSES:]
+
+    @_harmless
+    def _made(self, given: tuple[Any, ...], named: dict[str, Any], returned: Any) -> None:
+        call = None if self._asking else Call.seen(given, named)
+        if call is None:
+            return
+        self.evidence.made = call
+        if self._watches("generator") and self._looks("generator"):
+            rows = reading.rows(call.x)
+            # What is few values, or all alike, may be a condition: what differs is drawn inside.
+            if rows.is_continuous:
+                self.evidence.latents.append(rows)
 
     @_harmless
     def _arriving(self, name: str, probe: nn.Parameter, gradient: Tensor) -> None:
