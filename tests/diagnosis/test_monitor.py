@@ -214,6 +214,18 @@ def spectral() -> nn.Module:
     return network
 
 
+class Restoring(nn.Module):
+    """Scores how badly it restores its samples."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = mlp(2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = (x - self.body(x)).abs().mean(1)
+        return scores
+
+
 class Clipped(nn.Module):
     def forward(self, weight: Tensor) -> Tensor:
         return weight.clamp(-0.05, 0.05)
@@ -294,6 +306,12 @@ HEADED = replace(GP, critic=lambda: Headed(1), generator=lambda: Headed(2))
         replace(WGAN, n_critic=5),
         replace(WGAN, clip=None, critic=spectral),
         replace(WGAN, clip=None, critic=lambda: parametrised(mlp(2, 1))),
+        replace(WGAN, clip=None, critic=lambda: nn.utils.spectral_norm(nn.Linear(2, 1, False))),
+        # BEGAN: errors of an autoencoder, those of fakes with less weight.
+        replace(
+            WGAN, clip=None, critic=Restoring, generator_loss=lambda s: s.mean(),
+            loss=lambda r, f: r.mean() - 0.3 * f.mean(),
+        ),
         # Whatever the generator's range, what the critic sees of it counts.
         replace(IMAGES, draw=lambda n: 255 * images(n), shown=lambda fake: 255 * fake),
         replace(GP, draw=lambda n: 100 * points(n), weight=1e-4),

@@ -26,6 +26,8 @@ _STEADY = 0.6  # of a push: its mean over its mean size
 _RIGHT = ("two-sided", "one-sided", "zero-centred", "R1", "R2")
 _LOSE = 0.15  # of the slope: what a formula may leave unexplained of a penalty
 _WIN = 0.2  # and what a wrong one must not, to be named
+_FAR = 1e8  # times the data: where scores of a critic that nothing squashes are large
+_LARGE = 1e4  # of scores
 _AT_LIMIT = 0.01  # of the weights, equal to the largest: clipped
 
 
@@ -412,6 +414,13 @@ def _bound(evidence: Evidence) -> Seen:
         return Seen(True, "the loss does not reward any slope")
     if evidence.has_penalty:
         return Seen(True, "a penalty was handed over")
+    sizes = [
+        abs(float(torch.cat(evidence.slopes[n]).mean())) for n in ("critic.real", "critic.fake")
+    ]
+    if max(sizes) > 1.01 * min(sizes):  # of scores that are no difference: errors of autoencoders
+        raise NotKnownError(
+            "the loss weighs real and fake scores unequally, so it is no difference of means"
+        )
     at_limit = _median(evidence.at_limit)
     if at_limit >= _AT_LIMIT:
         return Seen(True, f"{at_limit:.0%} of the critic's weights are at one limit (median)")
@@ -441,10 +450,15 @@ def _bounded(evidence: Evidence) -> Seen:
     _need(evidence, "critic")
     if not is_wasserstein(evidence):
         return Seen(True, "the loss has an end, which bounded scores may reach")
+    call = _call(evidence)
+    critic = Alone(copy_of(evidence.critic, "critic"), call, evidence.heads)
+    x = _few(critic)
+    # Weights that are bounded, by clipping or a norm, bound scores of these samples only.
+    with torch.no_grad():
+        if x.is_floating_point() and not bool((critic(_FAR * x).abs() < _LARGE).all()):
+            return Seen(True, f"scores are not bounded ({len(x)} samples, times {_FAR:.0e})")
     if any(is_parametrized(module) for module in evidence.critic.modules()):
         raise NotKnownError("a parametrisation bounds weights, and so the scores of these samples")
-    call = _call(evidence)
-    x = _few(Alone(copy_of(evidence.critic, "critic"), call, evidence.heads))
     bounds = trial.reach(evidence.critic, lambda critic: Alone(critic, call, evidence.heads)(x))
     if bounds is None:
         raise NotKnownError("the scale of the critic's weights changes nothing of its scores")
