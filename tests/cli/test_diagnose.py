@@ -139,11 +139,15 @@ def test_bad_input_is_one_line(
 ) -> None:
     path = tmp_path / "losses.csv"
     path.write_text("a,b\n1,2\n")
+    monitored = tmp_path / "monitored"
+    monitored.mkdir()
+    (monitored / "history.jsonl").write_text("")
     given: list[tuple[list[str], str]] = [
         ([], "give a run directory, or --history FILE"),
         ([str(still[0]), "--history", str(path)], "and not both"),
         ([str(still[0]), "--critic-loss", "a"], "name columns of --history"),
         ([str(tmp_path)], "is not a run directory"),
+        ([str(monitored)], f"diagnose --history {monitored}/history.jsonl"),
         (["--history", str(tmp_path / "none.csv")], "No such file"),
         (["--history", str(tmp_path)], "directory"),
         (["--history", str(path)], "name it with --critic-loss"),
