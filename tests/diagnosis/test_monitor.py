@@ -214,6 +214,18 @@ def spectral() -> nn.Module:
     return network
 
 
+def far(n: int) -> Tensor:
+    return 5 * points(n)
+
+
+class Sized(nn.Sequential):
+    """Makes batches of one size, as where it is a setting."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        samples: Tensor = super().forward(z.view(N, -1))
+        return samples
+
+
 class Restoring(nn.Module):
     """Scores how badly it restores its samples."""
 
@@ -357,6 +369,10 @@ def test_a_healthy_loop_has_no_finding(loop: Loop) -> None:
         (replace(GP, half=True), {"fp16"}),
         (replace(GP, latent=itertools.repeat(torch.randn(N, 2)).__next__), {"repeated_latents"}),
         (replace(IMAGES, draw=lambda n: 127.5 + 127.5 * images(n)), {"data_range"}),
+        (
+            replace(GP, generator=lambda: Sized(mlp(2, 2, None, nn.Tanh())), draw=far),
+            {"data_range"},
+        ),
         (replace(WGAN, critic=lambda: mlp(2, 1, None, nn.Sigmoid())), {"bounded_critic"}),
         (replace(GP, critic=lambda: mlp(2, 1, nn.BatchNorm1d)), {"batch_coupling"}),
         (replace(GP, penalty=batch_wide), {"penalty_per_sample"}),
@@ -374,7 +390,7 @@ def test_a_healthy_loop_has_no_finding(loop: Loop) -> None:
         "backward-heavy-penalty", "penalty-steps-apart", "same-rows", "no-clipping",
         "one-adam", "undetached-kept",
         "undetached-zeroed", "no-zero-grad", "generator-never-steps", "same-batch", "half",
-        "same-latents", "bytes-against-tanh", "sigmoid",
+        "same-latents", "bytes-against-tanh", "far-from-a-sized-one", "sigmoid",
         "batch-norm", "batch-wide", "batch-wide-images", "over-channels",
         "headed-undetached", "headed-no-zero-grad", "headed-backward-penalty",
         "headed-generator-never-steps",

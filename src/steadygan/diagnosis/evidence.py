@@ -491,7 +491,7 @@ def _reachable(evidence: Evidence) -> Seen:
         raise NotKnownError("the generator was not seen to make anything")
 
     def samples(generator: nn.Module) -> Tensor:
-        returned = made.on(generator, made.x[:8])
+        returned = made.on(generator)  # of a whole batch, whose size it may have been told
         alike = [t for t in returned if t.ndim and t.numel() == len(t) * fake[0].numel()]
         if not alike and len(returned) > 1:
             raise NotKnownError("none that the generator returns is like the fakes handed over")
