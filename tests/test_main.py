@@ -9,6 +9,9 @@ import sys
 
 import pytest
 
+from steadygan import cli
+from steadygan.errors import PreflightError
+
 # What an interpreter that takes itself apart runs into, where threads of others still work.
 ABORTING = """
 import atexit, os, runpy, sys
@@ -57,3 +60,19 @@ def test_of_several_processes_the_first_one_says_first_why_they_end(
     lines = run.stdout.splitlines()
     assert (lines[0] == "waited") == waits
     assert lines[-1].startswith("steadygan")  # who is not ended meanwhile has failed alone
+
+
+def test_who_waits_before_it_says_several_lines_waits_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(cli.time, "sleep", waited.append)
+    monkeypatch.setenv("RANK", "1")
+
+    def refused(*_: object, **__: object) -> None:
+        raise PreflightError(["error one: a.", "error two: b.", "to train all the same: --allow"])
+
+    monkeypatch.setattr(cli, "app", refused)
+    assert cli.main(["train"]) == 2
+    assert len(waited) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 3

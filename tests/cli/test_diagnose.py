@@ -90,15 +90,23 @@ def test_a_run_is_diagnosed_with_evidence(
     assert len(by_name) == 14
 
 
-def test_a_run_that_has_only_begun_is_not_called_healthy(
-    still: tuple[Path, list[Row]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("kinds", [(), ("event",)])
+def test_of_a_run_that_has_only_begun_nothing_is_judged(
+    kinds: tuple[str, ...],
+    still: tuple[Path, list[Row]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "begun"
     shutil.copytree(still[0], out)
-    (out / "history.jsonl").write_text("")
+    lines = (out / "history.jsonl").read_text().splitlines(keepends=True)
+    kept = [line for line in lines if json.loads(line)["kind"] in kinds]
+    (out / "history.jsonl").write_text("".join(kept))
     assert main(["diagnose", str(out)]) == 0
     shown = capsys.readouterr().out
-    assert shown.startswith("nothing found of 1 check; 13 did not run\n\nnot checked:\n")
+    assert shown.startswith("nothing to judge: none of 14 checks ran\n\nnot checked:\n")
+    assert shown.count("neither a record nor a probe has been written") == 14
+    assert "nothing found" not in shown
 
 
 def test_findings_are_shown_in_the_progress(capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,11 +139,15 @@ def test_bad_input_is_one_line(
 ) -> None:
     path = tmp_path / "losses.csv"
     path.write_text("a,b\n1,2\n")
+    monitored = tmp_path / "monitored"
+    monitored.mkdir()
+    (monitored / "history.jsonl").write_text("")
     given: list[tuple[list[str], str]] = [
         ([], "give a run directory, or --history FILE"),
         ([str(still[0]), "--history", str(path)], "and not both"),
         ([str(still[0]), "--critic-loss", "a"], "name columns of --history"),
         ([str(tmp_path)], "is not a run directory"),
+        ([str(monitored)], f"diagnose --history {monitored}/history.jsonl"),
         (["--history", str(tmp_path / "none.csv")], "No such file"),
         (["--history", str(tmp_path)], "directory"),
         (["--history", str(path)], "name it with --critic-loss"),

@@ -31,6 +31,7 @@ def test_healthy_is_said_only_where_everything_ran(
 def test_what_did_not_run_is_counted() -> None:
     diagnosis = Diagnosis((OK, NOT_RUN, NOT_RUN, WARNING))
     assert diagnosis.verdict == "1 warning of 2 checks; 2 did not run"
+    assert Diagnosis((NOT_RUN,) * 3).verdict == "nothing to judge: none of 3 checks ran"
     assert [each.check for each in diagnosis.without(["warning"]).findings] == [
         "ok",
         "not_run",

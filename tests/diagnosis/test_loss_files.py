@@ -22,6 +22,10 @@ FORMS = {
     "semicolons.csv": "step;Loss D;Loss G\n0;0,5;1,0\n1;nan;2,0\n2;-inf;3,0\n",
     "tabs.tsv": "step\terrD\terrG\n0\t0.5\t1\n1\tnan\t2\n2\t-inf\t3\n",
     "windows.csv": "\ufeffstep,lossD,lossG\r\n0,0.5,1\r\n1,NAN,2\r\n2,-1e999,3\r\n",
+    "camel.csv": "iter,lossDiscriminator,GeneratorLoss\n0,0.5,1\n1,nan,2\n2,-inf,3\n",
+    "networks.csv": "netD_loss,netG_loss\n0.5,1\nnan,2\n-inf,3\n",
+    "torn.jsonl": '{"loss_d": 0.5, "loss_g": 1}\n{"loss_d": NaN, "loss_g": 2}\n'
+    '{"loss_d": -Infinity, "loss_g": 3}\n{"loss_d": 0.1, "lo',
     "again.csv": "Loss/D,Loss/G\n0.5,1\nnan,2\nLoss/D,Loss/G\n-inf,3\n",
     "parts.csv": "d_loss_real,d_loss_fake,d_loss,g_loss,val_g_loss\n"
     "9,9,0.5,1,9\n9,9,nan,2,9\n9,9,-inf,3,\n9,9,None,,N/A\n",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import functools
+import itertools
 import json
 import math
 import warnings
@@ -22,6 +24,7 @@ from steadygan.errors import UsageError
 from steadygan.history import History
 
 N = 64
+Scores = Callable[[Tensor], Tensor]
 
 
 def points(n: int) -> Tensor:
@@ -37,28 +40,28 @@ def mlp(inputs: int, outputs: int, norm: Any = None, *end: nn.Module) -> nn.Sequ
     )  # fmt: skip
 
 
-def slopes(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+def slopes(critic: Scores, real: Tensor, fake: Tensor) -> Tensor:
     epsilon = torch.rand(len(real), *(1,) * (real.ndim - 1))
     at = (epsilon * real + (1 - epsilon) * fake).detach().requires_grad_()
     return torch.autograd.grad(critic(at).sum(), at, create_graph=True)[0]
 
 
-def per_sample(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+def per_sample(critic: Scores, real: Tensor, fake: Tensor) -> Tensor:
     return (slopes(critic, real, fake).flatten(1).norm(dim=1) - 1).square().mean()
 
 
-def batch_wide(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+def batch_wide(critic: Scores, real: Tensor, fake: Tensor) -> Tensor:
     return (slopes(critic, real, fake).norm() - 1).square()
 
 
-def over_channels(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+def over_channels(critic: Scores, real: Tensor, fake: Tensor) -> Tensor:
     return (slopes(critic, real, fake).norm(dim=1) - 1).square().mean()
 
 
 def between(
     epsilon_of: Callable[[Tensor], Tensor],
-) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
-    def penalty(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+) -> Callable[[Scores, Tensor, Tensor], Tensor]:
+    def penalty(critic: Scores, real: Tensor, fake: Tensor) -> Tensor:
         epsilon = epsilon_of(real)
         at = (epsilon * real + (1 - epsilon) * fake).detach().requires_grad_()
         (found,) = torch.autograd.grad(critic(at).sum(), at, create_graph=True)
@@ -67,7 +70,7 @@ def between(
     return penalty
 
 
-def without_graph(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+def without_graph(critic: Scores, real: Tensor, fake: Tensor) -> Tensor:
     return per_sample(critic, real, fake).detach()
 
 
@@ -113,9 +116,11 @@ class Loop:
     critic: Callable[[], nn.Module] = lambda: mlp(2, 1)
     generator: Callable[[], nn.Module] = lambda: mlp(2, 2)
     draw: Callable[[int], Tensor] = points
+    latent: Callable[[], Tensor] = lambda: torch.randn(N, 2)
+    shown: Callable[[Tensor], Tensor] = lambda fake: fake
     loss: Callable[[Tensor, Tensor], Tensor] = wasserstein
     generator_loss: Callable[[Tensor], Tensor] = lambda fake: -fake.mean()
-    penalty: Callable[[nn.Module, Tensor, Tensor], Tensor] | None = per_sample
+    penalty: Callable[[Scores, Tensor, Tensor], Tensor] | None = per_sample
     weight: float = 0.1
     clip: float | None = None
     detach: bool = True
@@ -129,6 +134,7 @@ class Loop:
     generator_steps: bool = True
     n_critic: int = 2
     lr: float = 1e-3
+    ask: Callable[[nn.Module, Tensor], Tensor] = lambda critic, x: critic(x)
     logged: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def run(self, steps: int = 40, **options: Any) -> Diagnosis:
@@ -144,15 +150,16 @@ class Loop:
             )
         monitor = Monitor(generator, critic, of_critic, of_generator, **options)
         first = self.draw(N)
+        score = functools.partial(self.ask, critic)
         for _ in range(steps):
             for _ in range(self.n_critic):
                 real = first if self.same_batch else self.draw(N)
-                fake = generator(torch.randn(N, 2))
+                fake = self.shown(generator(self.latent()))
                 fake = fake.detach() if self.detach else fake
-                real_scores, fake_scores = critic(real), critic(fake)
+                real_scores, fake_scores = score(real), score(fake)
                 loss, penalty = self.loss(real_scores, fake_scores), None
                 if self.penalty is not None:
-                    penalty = self.penalty(critic, real, fake)
+                    penalty = self.penalty(score, real, fake)
                     penalty = penalty.half() if self.half else penalty
                 total = loss if penalty is None else loss + self.weight * penalty.float()
                 if self.zero_critic:
@@ -168,7 +175,7 @@ class Loop:
                     assert part is not None
                     of_critic.zero_grad(set_to_none=True) if self.minimise == "apart" else None
                     if part is penalty and self.minimise == "apart":
-                        part = per_sample(critic, real, fake)
+                        part = per_sample(score, real, fake)
                     part.backward()
                     of_critic.step()
                 if self.clip is not None:
@@ -177,8 +184,8 @@ class Loop:
                             p.clamp_(-self.clip, self.clip)
             if self.zero_generator:
                 of_generator.zero_grad()
-            fake = generator(torch.randn(N, 2))
-            scores = critic(fake.detach() if self.detach_in_generator else fake)
+            fake = self.shown(generator(self.latent()))
+            scores = score(fake.detach() if self.detach_in_generator else fake)
             loss = self.generator_loss(scores)
             monitor.generator(scores, loss=loss)
             loss.backward()
@@ -204,6 +211,42 @@ def spectral() -> nn.Module:
     for layer in network:
         if isinstance(layer, nn.Linear):
             nn.utils.parametrizations.spectral_norm(layer)
+    return network
+
+
+def far(n: int) -> Tensor:
+    return 5 * points(n)
+
+
+class Sized(nn.Sequential):
+    """Makes batches of one size, as where it is a setting."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        samples: Tensor = super().forward(z.view(N, -1))
+        return samples
+
+
+class Restoring(nn.Module):
+    """Scores how badly it restores its samples."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = mlp(2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = (x - self.body(x)).abs().mean(1)
+        return scores
+
+
+class Clipped(nn.Module):
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight.clamp(-0.05, 0.05)
+
+
+def parametrised(network: nn.Module) -> nn.Module:
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear):
+            nn.utils.parametrize.register_parametrization(layer, "weight", Clipped())
     return network
 
 
@@ -274,6 +317,16 @@ HEADED = replace(GP, critic=lambda: Headed(1), generator=lambda: Headed(2))
         WGAN,
         replace(WGAN, n_critic=5),
         replace(WGAN, clip=None, critic=spectral),
+        replace(WGAN, clip=None, critic=lambda: parametrised(mlp(2, 1))),
+        replace(WGAN, clip=None, critic=lambda: nn.utils.spectral_norm(nn.Linear(2, 1, False))),
+        # BEGAN: errors of an autoencoder, those of fakes with less weight.
+        replace(
+            WGAN, clip=None, critic=Restoring, generator_loss=lambda s: s.mean(),
+            loss=lambda r, f: r.mean() - 0.3 * f.mean(),
+        ),
+        # Whatever the generator's range, what the critic sees of it counts.
+        replace(IMAGES, draw=lambda n: 255 * images(n), shown=lambda fake: 255 * fake),
+        replace(GP, draw=lambda n: 100 * points(n), weight=1e-4),
     ],
     ids=lambda loop: "",
 )  # fmt: skip
@@ -314,6 +367,13 @@ def test_a_healthy_loop_has_no_finding(loop: Loop) -> None:
         (replace(GP, generator_steps=False), {"network_moves"}),
         (replace(GP, same_batch=True), {"repeated_batches"}),
         (replace(GP, half=True), {"fp16"}),
+        (replace(GP, latent=itertools.repeat(torch.randn(N, 2)).__next__), {"repeated_latents"}),
+        (replace(IMAGES, draw=lambda n: 127.5 + 127.5 * images(n)), {"data_range"}),
+        (
+            replace(GP, generator=lambda: Sized(mlp(2, 2, None, nn.Tanh())), draw=far),
+            {"data_range"},
+        ),
+        (replace(WGAN, critic=lambda: mlp(2, 1, None, nn.Sigmoid())), {"bounded_critic"}),
         (replace(GP, critic=lambda: mlp(2, 1, nn.BatchNorm1d)), {"batch_coupling"}),
         (replace(GP, penalty=batch_wide), {"penalty_per_sample"}),
         (replace(IMAGES, penalty=batch_wide), {"penalty_per_sample"}),
@@ -330,6 +390,7 @@ def test_a_healthy_loop_has_no_finding(loop: Loop) -> None:
         "backward-heavy-penalty", "penalty-steps-apart", "same-rows", "no-clipping",
         "one-adam", "undetached-kept",
         "undetached-zeroed", "no-zero-grad", "generator-never-steps", "same-batch", "half",
+        "same-latents", "bytes-against-tanh", "far-from-a-sized-one", "sigmoid",
         "batch-norm", "batch-wide", "batch-wide-images", "over-channels",
         "headed-undetached", "headed-no-zero-grad", "headed-backward-penalty",
         "headed-generator-never-steps",
@@ -339,6 +400,118 @@ def test_a_planted_fault_is_named(loop: Loop, names: set[str]) -> None:
     diagnosis = loop.run()
     found = {finding.check for finding in (*diagnosis.errors, *diagnosis.warnings)}
     assert names <= found, diagnosis
+
+
+class Conditional(nn.Module):
+    """Takes its condition and its samples by name, and returns features beside its scores."""
+
+    def __init__(self, norm: Any = None) -> None:
+        super().__init__()
+        self.body = mlp(4, 8, norm)
+        self.last = nn.Linear(8, 1)
+
+    def forward(self, *, label: Tensor, sample: Tensor) -> dict[str, Tensor]:
+        features = self.body(torch.cat([sample, nn.functional.one_hot(label, 2)], 1))
+        return {"features": features, "scores": self.last(features)}
+
+
+class Tupled(Conditional):
+    """Takes one-hot conditions, first, and returns a tuple."""
+
+    def forward(self, label: Tensor, sample: Tensor) -> Any:
+        features = self.body(torch.cat([sample, label], 1))
+        return features, self.last(features)
+
+
+def by_name(critic: nn.Module, x: Tensor) -> Tensor:
+    scores: Tensor = critic(label=torch.arange(len(x)) % 2, sample=x)["scores"]
+    return scores
+
+
+def of_tuple(critic: nn.Module, x: Tensor) -> Tensor:
+    scores: Tensor = critic(torch.eye(2)[torch.arange(len(x)) % 2], x)[1]
+    return scores.squeeze(1)
+
+
+class Packed(nn.Module):
+    """Scores packs of two samples that it puts together itself."""
+
+    def __init__(self, norm: Any = None, *, of_halves: bool = False) -> None:
+        super().__init__()
+        self.body, self.of_halves = mlp(4, 1, norm), of_halves
+
+    def forward(self, x: Tensor) -> Tensor:
+        packs = torch.cat(x.chunk(2), 1) if self.of_halves else x.reshape(len(x) // 2, -1)
+        scores: Tensor = self.body(packs)
+        return scores
+
+
+@pytest.mark.parametrize(
+    ("critic", "ask"),
+    [(Conditional, by_name), (Tupled, of_tuple)],
+    ids=["by name", "beside features"],
+)
+@pytest.mark.parametrize(
+    ("norm", "penalty", "names"),
+    [
+        (None, per_sample, set()),
+        (nn.BatchNorm1d, per_sample, {"batch_coupling"}),
+        (None, batch_wide, {"penalty_per_sample"}),
+        (None, None, {"lipschitz"}),
+    ],
+    ids=["sound", "batch-norm", "batch-wide", "nothing bounds it"],
+)
+def test_a_critic_is_asked_as_the_loop_asks_it(
+    critic: Callable[[Any], nn.Module],
+    ask: Callable[[nn.Module, Tensor], Tensor],
+    norm: Any,
+    penalty: Any,
+    names: set[str],
+) -> None:
+    diagnosis = replace(GP, critic=lambda: critic(norm), ask=ask, penalty=penalty).run()
+    assert alarms(diagnosis) == names
+    assert not diagnosis.not_run, diagnosis
+
+
+@pytest.mark.parametrize("of_halves", [False, True])
+@pytest.mark.parametrize(("norm", "names"), [(None, set()), (nn.BatchNorm1d, {"batch_coupling"})])
+def test_packs_are_no_coupling(of_halves: bool, norm: Any, names: set[str]) -> None:
+    diagnosis = replace(GP, critic=lambda: Packed(norm, of_halves=of_halves)).run()
+    assert alarms(diagnosis) == names
+    (missing,) = diagnosis.not_run
+    assert missing.check == "penalty_per_sample"
+    assert "returned shape (32,) for 64 samples" in missing.evidence
+
+
+def test_where_the_critic_scores_something_else_it_is_said_what_to_hand_over() -> None:
+    packs = replace(GP, critic=lambda: mlp(4, 1), ask=lambda critic, x: critic(x.reshape(-1, 4)))
+    (missing,) = packs.run().not_run
+    assert missing.check == "penalty_per_sample"
+    assert "shape (4,), and those handed over have (2,): hand over what" in missing.evidence
+
+
+def inside_of_func(critic: Scores, real: Tensor, fake: Tensor) -> Tensor:
+    at = torch.lerp(fake, real, torch.rand(len(real), 1))
+    return (torch.func.grad(lambda x: critic(x).sum())(at).norm(dim=1) - 1).square().mean()
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        replace(GP, penalty=inside_of_func),
+        replace(
+            GP,
+            draw=lambda n: points(n).double(),
+            critic=lambda: mlp(2, 1).double(),
+            ask=lambda critic, x: critic(x.double()),
+        ),
+    ],
+    ids=["torch.func", "float64"],
+)
+def test_unusual_tensors_are_compared_as_others_are(loop: Loop) -> None:
+    diagnosis = loop.run()
+    assert not alarms(diagnosis), diagnosis
+    assert not diagnosis.not_run, diagnosis
 
 
 def test_a_generator_that_is_cut_off_is_named_when_its_loss_has_no_graph() -> None:
@@ -491,6 +664,32 @@ def test_halves_of_joined_scores_tell_the_sign() -> None:
         own.of_generator.step()
     status = {finding.check: finding.status for finding in monitor.close().findings}
     assert status["critic_sign"] == "ok"  # the critic pushes what is called fake up, the other down
+
+
+@pytest.mark.parametrize("to_none", [False, True])
+def test_a_network_that_stays_frozen_is_named_and_nothing_else(to_none: bool) -> None:
+    """Frozen for the generator's step, as many do, and never again set free."""
+    own = Own()
+    monitor = own.watched()
+    for _ in range(40):
+        own.of_critic.zero_grad(set_to_none=to_none)
+        fake = own.generator(torch.randn(N, 2))
+        r, f = own.critic(points(N)), own.critic(fake)
+        loss = (1 - r).relu().mean() + (1 + f).relu().mean()
+        monitor.critic(r, f, loss=loss)
+        loss.backward()
+        own.of_critic.step()
+        own.critic.requires_grad_(False)
+        own.of_generator.zero_grad()
+        scores, of_generator = own.generator_loss()
+        monitor.generator(scores, loss=of_generator)
+        of_generator.backward()
+        own.of_generator.step()
+    diagnosis = monitor.close()
+    assert alarms(diagnosis) == {"network_moves", "undetached_fakes"}
+    (finding,) = diagnosis.errors
+    assert "steps of the critic none of its parameters requires a gradient" in finding.evidence
+    assert "critic.requires_grad_(True)" in finding.try_next
 
 
 def test_closures_and_accumulated_batches_are_sound() -> None:
@@ -650,7 +849,8 @@ def test_scores_of_several_heads_are_handed_over_as_a_list(
 ) -> None:
     diagnosis = of_heads(critic_loss, generator_loss, list)
     assert alarms(diagnosis) == names
-    assert {f.check for f in diagnosis.not_run} <= {"lipschitz"}  # the heads are no one network
+    # The heads are no one network.
+    assert {f.check for f in diagnosis.not_run} <= {"lipschitz", "bounded_critic"}
 
 
 def test_of_scores_that_the_loss_does_not_know_nothing_is_said() -> None:
@@ -733,7 +933,8 @@ def test_after_the_watch_nothing_waits_and_no_hook_is_left(tmp_path: Path) -> No
             own.update(monitor)
     assert watching.count > 0
     assert later.count == 0
-    assert not own.critic._forward_pre_hooks
+    assert not own.critic._forward_hooks
+    assert not own.generator._forward_hooks
     for optimiser in (own.of_critic, own.of_generator):
         assert not optimiser._optimizer_step_pre_hooks
     for p in (*own.critic.parameters(), *own.generator.parameters()):

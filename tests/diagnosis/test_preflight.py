@@ -8,6 +8,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import steadygan
 from steadygan import Samples, Term, preflight_networks
+from steadygan.constraints import WeightClipping
 from steadygan.diagnosis import PenaltyFunction, Status, names
+from steadygan.errors import UsageError
 from steadygan.objectives import Wasserstein
 from steadygan.penalties import TwoSided
 from steadygan.recipes import PRESETS, override, preflight
@@ -161,6 +164,46 @@ def test_networks_that_cannot_run_are_an_error(latent: int, data: torch.Tensor, 
     found = preflight_networks(generator, critic, data, latent=latent)
     (error,) = (each for each in found.errors if each.check == "networks")
     assert f"the {fails} fails on 16" in error.evidence
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"generator": lambda z: z[:, :2]}, "generator is function: pass an nn.Module"),
+        ({"critic": nn.Linear}, "critic is the class Linear: pass an nn.Module"),
+        ({"real": None}, "real is NoneType: pass a batch of samples"),
+        ({"real": TensorDataset(torch.randn(16, 2))}, "real is TensorDataset: .* or a loader"),
+        ({"real": torch.randn(16, 2).numpy()}, r"torch.as_tensor\(real\) is one"),
+        ({"real": torch.randn(0, 2)}, r"real has shape \(0, 2\)"),
+        ({"real": torch.tensor(1.0)}, r"real has shape \(\)"),
+        ({"latent": (4,)}, "latent is tuple: pass a length, or a function"),
+        ({"critic_optimiser": torch.optim.Adam}, "critic_optimiser is the class Adam: pass"),
+        ({"objective": Wasserstein}, r"objective is the class Wasserstein: .* Wasserstein\(\)"),
+        ({"penalties": Term(TwoSided())}, "penalties is Term: pass a list"),
+        ({"penalties": [TwoSided()]}, r"penalties\[0\] is TwoSided: pass a list of Term"),
+        ({"constraints": WeightClipping(0.01)}, "constraints is WeightClipping: pass a list"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_checked_is_refused_in_one_line(given: dict[str, Any], words: str) -> None:
+    generator, critic = networks()
+    whole = {"generator": generator, "critic": critic, "real": torch.randn(16, 2), "latent": 4}
+    with pytest.raises(UsageError, match=words) as refused:
+        preflight_networks(**(whole | given))
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_critic_without_parameters_has_none_to_clip() -> None:
+    class Length(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.square().sum(1)
+
+    found = preflight_networks(
+        nn.Linear(4, 2), Length(), torch.randn(16, 2), latent=4, constraints=[WeightClipping(0.01)]
+    )
+    assert [each.check for each in found.errors] == ["gradients"]
+    assert "the trial failed" not in str(found)
+    by_name = {each.check: each for each in found.findings}
+    assert by_name["clipping_depth"].evidence == "weights are not clipped"
 
 
 def test_networks_that_are_called_otherwise_are_not_known() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -19,6 +20,18 @@ def test_coupling_is_zero_without_and_one_where_the_sum_says_nothing() -> None:
     assert trial.coupling(lambda z: z.square().sum(1), x) == 0.0
     # Centred scores sum to zero whatever x is, so the sum's gradient is no sample's own.
     assert trial.coupling(lambda z: z.sum(1) - z.sum(1).mean(), x) == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "packs",
+    [lambda z: z.reshape(4, 6), lambda z: torch.cat(z.chunk(2), 1)],
+    ids=["that follow each other", "of halves"],
+)
+def test_what_samples_of_one_pack_share_is_no_coupling(packs: Callable[[Tensor], Tensor]) -> None:
+    x = torch.randn(8, 3)
+    assert trial.coupling(lambda z: packs(z).square().sum(1).sqrt(), x) < 1e-6
+    centred = trial.coupling(lambda z: packs(z).sum(1) - z.sum() / 4, x)
+    assert centred == pytest.approx(1.0, abs=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -87,25 +87,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = sys.argv[1:] if arguments is None else list(arguments)
         code = app(args=given or ["--help"], prog_name="steadygan", standalone_mode=False)
     except typer.TyperException as error:  # an option or argument that does not parse
-        return _refuse(error.format_message(), 2)
+        return _refuse(2, error.format_message())
     except ProcessLostError as error:
-        return _refuse(str(error), 1)
+        return _refuse(1, str(error))
     except PreflightError as error:
-        return max(_refuse(line, 2) for line in error.lines)
+        return _refuse(2, *error.lines)
     except SteadyganError as error:
-        return _refuse(str(error), 2)
+        return _refuse(2, str(error))
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
-        return _refuse(f"the system refused{where}: {error.strerror or error}.", 1)
+        return _refuse(1, f"the system refused{where}: {error.strerror or error}.")
     except (KeyboardInterrupt, typer.Abort):
-        return _refuse("interrupted.", 130)
+        return _refuse(130, "interrupted.")
     return code if isinstance(code, int) else 0
 
 
-def _refuse(message: str, code: int) -> int:
+def _refuse(code: int, *messages: str) -> int:
+    """Say why, each message in a line, and return the code."""
     if os.environ.get("RANK", "0") != "0":
         # Of several processes the first speaks for all. torchrun ends the others as soon as one has
         # ended, so that whoever ends before it would cut it short; who is left has failed alone.
         time.sleep(_LAST_WORDS)
-    print(f"steadygan: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+    for message in messages:
+        print(f"steadygan: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
     return code

@@ -36,6 +36,7 @@ def diagnose(
     from steadygan.diagnosis.loss_files import read_losses
     from steadygan.diagnosis.losses import diagnose_losses
     from steadygan.errors import UsageError
+    from steadygan.history import RunFiles
     from steadygan.run import Run
 
     if (run is None) == (history is None):
@@ -47,6 +48,12 @@ def diagnose(
         diagnosis = diagnose_losses(read_losses(history, critic_loss, generator_loss))
     else:
         assert run is not None
+        files = RunFiles(run)
+        if files.history.exists() and not files.recipe.exists():
+            raise UsageError(
+                f"{run} holds a history without a recipe, as a monitor leaves it: "
+                f"steadygan diagnose --history {files.history} looks at its losses."
+            )
         read = Run(run)
         diagnosis = read.diagnosis()
         before = gone(read.history.rows, diagnosis)

@@ -23,6 +23,11 @@ def diagnose(history: History, recipe: Mapping[str, Any] | None = None) -> Diagn
         recipe: its JSON; without it checks that depend on the objective do not run.
     """
     rows, began = since_last_remedy(history.rows)
+    if not any(row.kind in ("record", "probe") for row in rows):
+        # Some checks only ask what the objective is: nothing of a run is fine by that.
+        why = "there is nothing to judge yet: neither a record nor a probe has been written"
+        since = f" since the remedy at step {began:,}" if began else ""
+        return Diagnosis(tuple(Finding(c.name, Status.NOT_RUN, why + since) for c in CHECKS))
     if not began:
         course = Course(history, recipe)
         return Diagnosis(tuple(check(course) for check in CHECKS))

@@ -8,14 +8,17 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 from torch.optim import Optimizer
 
 from steadygan.diagnosis import reading, trial
+from steadygan.diagnosis.call import Alone, Call, wide
 from steadygan.diagnosis.check import Check, NotKnownError, Seen
 from steadygan.diagnosis.finding import Status
+from steadygan.diagnosis.preflight.data import BEYOND, within
 from steadygan.diagnosis.preflight.networks import COUPLED
-from steadygan.interfaces import Samples
 from steadygan.networks import copy_of
+from steadygan.objectives import Wasserstein
 
 ENOUGH = 20  # calls before which little is said
 _ALIKE = 0.99  # the cosine of two gradients that are one, but for a factor
@@ -23,6 +26,8 @@ _STEADY = 0.6  # of a push: its mean over its mean size
 _RIGHT = ("two-sided", "one-sided", "zero-centred", "R1", "R2")
 _LOSE = 0.15  # of the slope: what a formula may leave unexplained of a penalty
 _WIN = 0.2  # and what a wrong one must not, to be named
+_FAR = 1e8  # times the data: where scores of a critic that nothing squashes are large
+_LARGE = 1e4  # of scores
 _AT_LIMIT = 0.01  # of the weights, equal to the largest: clipped
 
 
@@ -53,13 +58,18 @@ class Evidence:
         shares: ε of each batch of points between real and fake samples that the critic scored.
         moved: how far weights have gone, relative to where they began, by network.
         pushed: of each step that was looked at, whether any gradient was not zero, by network.
+        frozen: of those, how often there was none since no parameter required it, by network.
         batches: fingerprints of each real batch's rows.
         penalties: what was handed over, and what formulas give.
         at_limit: the share of the critic's weights that equal the largest, at each call.
         failure: why the monitor stopped watching.
         halves: what was float16.
         not_finite: calls with a loss that was not.
-        inputs: of the critic's last call.
+        call, made: how the critic was called last, and the generator.
+        latents: fingerprints of the rows that each call of the generator was given.
+        pair: the last real and fake batch.
+        heads: which of the tensors that it returns are the scores that were handed over.
+        incomparable: why the last penalty could not be compared with formulas, "" where it could.
     """
 
     generator: nn.Module
@@ -81,6 +91,7 @@ class Evidence:
     shares: list[Tensor] = field(default_factory=list)
     moved: dict[str, float] = field(default_factory=dict)
     pushed: dict[str, list[bool]] = field(default_factory=dict)
+    frozen: dict[str, int] = field(default_factory=lambda: {"critic": 0, "generator": 0})
     batches: list[reading.Rows] = field(default_factory=list)
     penalties: list[Look] = field(default_factory=list)
     has_penalty: bool = False
@@ -88,7 +99,12 @@ class Evidence:
     failure: str = ""
     halves: set[str] = field(default_factory=set)
     not_finite: int = 0
-    inputs: Samples | None = None
+    call: Call | None = None
+    made: Call | None = None
+    latents: list[reading.Rows] = field(default_factory=list)
+    pair: tuple[Tensor, Tensor] | None = None
+    heads: tuple[int, ...] = (0,)
+    incomparable: str = ""
 
     @property
     def is_shared(self) -> bool:
@@ -350,8 +366,20 @@ def _leftover(evidence: Evidence) -> Seen:
 def _moves(evidence: Evidence) -> Seen:
     _need(evidence, "critic")
     told, fine = [], True
+    advice = (
+        "in the generator's step score fakes that are not detached, call backward() on its loss "
+        "and step an optimiser of its own parameters"
+    )
     for name in ("critic", "generator"):
-        pushed = evidence.pushed.get(name, [])
+        pushed, frozen = evidence.pushed.get(name, []), evidence.frozen[name]
+        if 2 * frozen > len(pushed):
+            fine = False
+            told.append(
+                f"at {frozen} of {len(pushed)} steps of the {name} none of its parameters requires "
+                "a gradient"
+            )
+            advice = f"call {name}.requires_grad_(True) before each update of the {name}"
+            continue
         if evidence.moved.get(name, 0.0) != 0:  # what is no number has moved too
             told.append(f"the {name} has moved by {evidence.moved[name]:.1e} of its weights")
             continue
@@ -363,12 +391,21 @@ def _moves(evidence: Evidence) -> Seen:
             why = "its optimiser steps and does not move it: does it hold its parameters?"
         fine = False
         told.append(f"the {name} has not moved in {evidence.calls['critic']} updates: {why}")
-    return Seen(
-        fine,
-        "; ".join(told),
-        "in the generator's step score fakes that are not detached, call backward() on its loss "
-        "and step an optimiser of its own parameters",
-    )
+    return Seen(fine, "; ".join(told), advice)
+
+
+def _call(evidence: Evidence) -> Call:
+    if evidence.call is None:
+        raise NotKnownError("the critic was not seen to score anything")
+    return evidence.call
+
+
+def _few(critic: Alone) -> Tensor:
+    """Of the samples of the call as many as eight scores are made of."""
+    x = wide(critic.call.x)
+    with torch.no_grad():
+        in_a_pack = max(1, len(x) // len(critic(x)))
+    return x[: 8 * in_a_pack]
 
 
 def _bound(evidence: Evidence) -> Seen:
@@ -377,6 +414,13 @@ def _bound(evidence: Evidence) -> Seen:
         return Seen(True, "the loss does not reward any slope")
     if evidence.has_penalty:
         return Seen(True, "a penalty was handed over")
+    sizes = [
+        abs(float(torch.cat(evidence.slopes[n]).mean())) for n in ("critic.real", "critic.fake")
+    ]
+    if max(sizes) > 1.01 * min(sizes):  # of scores that are no difference: errors of autoencoders
+        raise NotKnownError(
+            "the loss weighs real and fake scores unequally, so it is no difference of means"
+        )
     at_limit = _median(evidence.at_limit)
     if at_limit >= _AT_LIMIT:
         return Seen(True, f"{at_limit:.0%} of the critic's weights are at one limit (median)")
@@ -384,14 +428,14 @@ def _bound(evidence: Evidence) -> Seen:
     scale = max(map(abs, evidence.losses), default=0.0)
     if others and max(others) > 1e-3 * scale + 1e-9:
         return Seen(True, "the loss holds another term beside the scores")
-    if evidence.inputs is None:
-        raise NotKnownError("the critic was not seen to score anything")
-    large = trial.shaken(evidence.critic, "critic")
-    before = trial.slope(large, evidence.inputs)
+    call = _call(evidence)
+    x = wide(call.x)
+    large = Alone(trial.shaken(evidence.critic, "critic"), call, evidence.heads)
+    before = trial.slope(large, x)
     with torch.no_grad():
         for parameter in large.parameters():
             parameter.mul_(1e6)
-    growth = trial.slope(large, evidence.inputs) / max(before, 1e-30)
+    growth = trial.slope(large, x) / max(before, 1e-30)
     return Seen(
         growth < 1e3,
         f"the loss is the difference of mean scores and nothing else, {at_limit:.1%} of "
@@ -400,6 +444,67 @@ def _bound(evidence: Evidence) -> Seen:
         else "the slope does not grow with the weights",
         "clip the critic's weights after its step, or add a gradient penalty to its loss",
     )
+
+
+def _bounded(evidence: Evidence) -> Seen:
+    _need(evidence, "critic")
+    if not is_wasserstein(evidence):
+        return Seen(True, "the loss has an end, which bounded scores may reach")
+    call = _call(evidence)
+    critic = Alone(copy_of(evidence.critic, "critic"), call, evidence.heads)
+    x = _few(critic)
+    # Weights that are bounded, by clipping or a norm, bound scores of these samples only.
+    with torch.no_grad():
+        if x.is_floating_point() and not bool((critic(_FAR * x).abs() < _LARGE).all()):
+            return Seen(True, f"scores are not bounded ({len(x)} samples, times {_FAR:.0e})")
+    if any(is_parametrized(module) for module in evidence.critic.modules()):
+        raise NotKnownError("a parametrisation bounds weights, and so the scores of these samples")
+    bounds = trial.reach(evidence.critic, lambda critic: Alone(critic, call, evidence.heads)(x))
+    if bounds is None:
+        raise NotKnownError("the scale of the critic's weights changes nothing of its scores")
+    share = trial.share_within(Wasserstein(), bounds)
+    if share > 0.8:
+        return Seen(True, "scores are not bounded (random weights, by trial)")
+    return Seen(
+        False,
+        f"whatever the weights, scores lie in [{bounds.low:.3g}, {bounds.high:.3g}], and the loss "
+        "asks for scores that are ever farther apart",
+        "return the score as it is, without sigmoid or tanh at the critic's end",
+    )
+
+
+def _reachable(evidence: Evidence) -> Seen:
+    _need(evidence, "critic")
+    if evidence.pair is None:
+        raise NotKnownError("no real batch was handed over with a fake one (real=, fake=)")
+    real, fake = (each.double() for each in evidence.pair)
+    if not bool(real.isfinite().all() and fake.isfinite().all()):
+        raise NotKnownError("not every value of the last batches is finite")
+    low, high = (float(end) for end in torch.aminmax(real))
+    lowest, highest = (float(end) for end in torch.aminmax(fake))
+    told = f"the data lie in [{low:.4g}, {high:.4g}] ({len(real):,} samples)"
+    near = BEYOND * (highest - lowest)
+    if low >= lowest - near and high <= highest + near:
+        return Seen(True, f"{told}, and fakes are as large")
+    made = evidence.made
+    if made is None:
+        raise NotKnownError("the generator was not seen to make anything")
+
+    def samples(generator: nn.Module) -> Tensor:
+        returned = made.on(generator)  # of a whole batch, whose size it may have been told
+        alike = [t for t in returned if t.ndim and t.numel() == len(t) * fake[0].numel()]
+        if not alike and len(returned) > 1:
+            raise NotKnownError("none that the generator returns is like the fakes handed over")
+        return (alike or returned)[0]
+
+    bounds = trial.reach(evidence.generator, samples)
+    if bounds is None:
+        raise NotKnownError("the scale of the generator's weights changes nothing of its samples")
+    if not bounds.is_bounded:
+        return Seen(True, f"{told}, and nothing bounds the generator's values")
+    if not within(fake, bounds, "").fine:
+        raise NotKnownError("fakes are scaled after the generator made them")
+    return within(real, bounds, told)
 
 
 def unexplained(looks: Sequence[Look]) -> dict[str, float]:
@@ -421,6 +526,8 @@ def unexplained(looks: Sequence[Look]) -> dict[str, float]:
 def _penalty(evidence: Evidence) -> Seen:
     if not evidence.has_penalty:
         return Seen(True, "no penalty was handed over")
+    if len(evidence.penalties) < 6 and evidence.incomparable:
+        raise NotKnownError(f"the penalty could not be compared: {evidence.incomparable}")
     if len(evidence.penalties) < 6:
         raise NotKnownError("penalties can be compared only with real= and fake= handed over too")
     left = unexplained(evidence.penalties)
@@ -445,14 +552,12 @@ def _penalty(evidence: Evidence) -> Seen:
 def _coupling(evidence: Evidence) -> Seen:
     if not evidence.has_penalty:
         return Seen(True, "no penalty was handed over")
-    if evidence.inputs is None:
-        raise NotKnownError("the critic was not seen to score anything")
-    x, y = evidence.inputs
-    x, y = x[:8], None if y is None else y[:8]
+    call = _call(evidence)
     if not all(bool(p.isfinite().all()) for p in evidence.critic.parameters()):
         raise NotKnownError("the critic's weights are no longer finite")
-    critic = copy_of(evidence.critic, "critic")
-    share = trial.coupling(lambda z: trial.scores_of(critic, Samples(z, y)), x.float())
+    critic = Alone(copy_of(evidence.critic, "critic"), call, evidence.heads)
+    x = _few(critic)
+    share = trial.coupling(critic, x)
     return Seen(
         share < COUPLED,
         f"the gradient of a score is off by {share:.0%} of itself: so large is the part that the "
@@ -484,6 +589,21 @@ def _repeats(evidence: Evidence) -> Seen:
         f"{batches} different real batches in {n} updates of the critic, {rows} different rows",
         "draw a new batch in every update, from all of the data: make the loader's iterator "
         "outside of the loop, with shuffle=True",
+    )
+
+
+def _latents(evidence: Evidence) -> Seen:
+    n = len(evidence.latents)
+    if n < ENOUGH // 2:
+        raise NotKnownError(
+            f"the generator was given {n} batches of what may be latent vectors: labels are none, "
+            "and what it draws itself is not seen"
+        )
+    batches, _ = reading.different(evidence.latents)
+    return Seen(
+        batches > max(1, n // 50),
+        f"{batches} different latent batches in {n} passes of the generator",
+        "draw new latent vectors for every pass; keep a fixed batch for pictures alone",
     )
 
 
@@ -628,6 +748,24 @@ CHECKS: tuple[Check[Evidence], ...] = (
         _bound,
     ),
     Check(
+        "bounded_critic",
+        _E,
+        "Can scores move apart without end, where the loss rewards that?",
+        "80 % of the loss's fall",
+        "the critic's loss stops where the bound begins, and its gradient with it",
+        "Arjovsky et al. 2017, section 3",
+        _bounded,
+    ),
+    Check(
+        "data_range",
+        _E,
+        "Can the generator produce the values of the data?",
+        f"1% of the values, or one beyond {BEYOND:.0%} of the range",
+        "what the generator cannot reach, the critic tells from it for ever",
+        "Radford et al. 2016, section 4: data scaled to the range of tanh",
+        _reachable,
+    ),
+    Check(
         "penalty_per_sample",
         _E,
         "Is the penalty the mean of every sample's own?",
@@ -690,5 +828,14 @@ CHECKS: tuple[Check[Evidence], ...] = (
         "the critic learns these samples by heart, and the generator copies them",
         "",
         _repeats,
+    ),
+    Check(
+        "repeated_latents",
+        _W,
+        "Are latent batches different from each other?",
+        "more than one in fifty",
+        "the generator learns these few vectors, and of others it was never asked anything",
+        "",
+        _latents,
     ),
 )  # fmt: skip

@@ -103,9 +103,11 @@ class Diagnosis:
             if found
         ]
         ran = len(self.findings) - len(self.not_run)
+        if not ran:
+            return f"nothing to judge: none of {len(self.findings)} checks ran"
         of = f"of {ran} check{'' if ran == 1 else 's'}"
         missing = f"{len(self.not_run)} did not run" if self.not_run else ""
-        if not counts and not missing and ran:
+        if not counts and not missing:
             return f"healthy: {of.removeprefix('of ')}, nothing found"
         found = " and ".join(counts) if counts else "nothing found"
         return "; ".join(part for part in (f"{found} {of}", missing) if part)

@@ -24,7 +24,9 @@ _CRITIC = {"d", "disc", "discriminator", "critic", "netd"}
 _GENERATOR = {"g", "gen", "generator", "netg"}
 _LOSS = {"loss", "losses", "err", "error"}
 # What may stand beside them and changes nothing.
-_BESIDE = {"train", "training", "step", "epoch", "batch", "iter", "total", "avg", "mean", "gan"}
+_BESIDE = {
+    "train", "training", "step", "epoch", "batch", "iter", "total", "avg", "mean", "gan", "net"
+}  # fmt: skip
 _STEPS = ("step", "global_step", "_step", "iteration", "iter", "batches_done", "epoch")
 _NOTHING = {"", "none", "null", "na", "n/a", "-"}  # cells in which nothing was written
 _DELIMITERS = ",;\t|"
@@ -132,9 +134,10 @@ def _json_rows(path: Path, text: str) -> list[Mapping[str, object]]:
     try:
         whole = json.loads(text, parse_int=float)  # int() refuses thousands of digits
     except json.JSONDecodeError:
-        return [
-            _json_row(path, *each) for each in enumerate(text.split("\n"), 1) if each[1].strip()
-        ]
+        lines = [each for each in enumerate(text.split("\n"), 1) if each[1].strip()]
+        if len(lines) > 1 and not text.endswith("\n") and not _is_json(lines[-1][1]):
+            del lines[-1]  # which is being written, or was when its script was killed
+        return [_json_row(path, *each) for each in lines]
     except RecursionError:
         raise UsageError(f"{path} is JSON, but no losses: it is nested too deep.") from None
     if isinstance(whole, dict) and any(isinstance(each, list) for each in whole.values()):
@@ -145,6 +148,14 @@ def _json_rows(path: Path, text: str) -> list[Mapping[str, object]]:
     if not rows or not all(isinstance(row, dict) for row in rows):
         raise UsageError(f"{path} is JSON, but neither objects nor an object of lists.")
     return rows
+
+
+def _is_json(line: str) -> bool:
+    try:
+        json.loads(line, parse_int=float)
+    except (json.JSONDecodeError, RecursionError):
+        return False
+    return True
 
 
 def _json_row(path: Path, number: int, line: str) -> Mapping[str, object]:
@@ -229,7 +240,8 @@ def _rank(column: str, network: set[str]) -> int | None:
 
 
 def _words(name: str) -> set[str]:
-    words = set(re.findall(r"[a-z]+|\d+", name.strip().lower()))
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # lossD, GeneratorLoss
+    words = set(re.findall(r"[a-z]+|\d+", apart.lower()))
     for word in list(words):
         short = re.fullmatch(r"(loss|err)([dg])|([dg])(loss|err)", word)  # errD, dloss
         if short:

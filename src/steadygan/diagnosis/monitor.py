@@ -19,6 +19,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Concatenate, NamedTuple, ParamSpec
 
@@ -27,8 +28,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from steadygan.diagnosis import reading, trial
+from steadygan.diagnosis.call import Alone, Call, memory_of, tensors_of, wide
 from steadygan.diagnosis.evidence import CHECKS, Evidence, Look, bends
 from steadygan.diagnosis.finding import Diagnosis, Finding, Status
+from steadygan.diagnosis.given import require_networks, require_optimisers
 from steadygan.errors import UsageError
 from steadygan.history import HistoryWriter, RunFiles
 from steadygan.interfaces import Samples
@@ -66,16 +69,19 @@ def _harmless(
 
 class _Sight:
     """A hook that stays behind: a network that is copied or saved while it is watched takes along
-    what does nothing and needs nothing to be read, ``{}.get``, which hands inputs back."""
+    what does nothing, whatever it is told, and needs nothing of ours to be read: the end of a
+    context that is none."""
 
-    def __init__(self, saw: Callable[[tuple[Any, ...]], None]) -> None:
+    def __init__(self, saw: Callable[[tuple[Any, ...], dict[str, Any], Any], None]) -> None:
         self._saw = saw
 
-    def __call__(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        self._saw(inputs)
+    def __call__(
+        self, module: nn.Module, given: tuple[Any, ...], named: dict[str, Any], returned: Any
+    ) -> None:
+        self._saw(given, named, returned)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return getattr, ({}, "get")
+        return getattr, (nullcontext(), "__exit__")
 
 
 class _Told(NamedTuple):
@@ -162,6 +168,10 @@ class Monitor:
     ) -> None:
         if every < 1 or watch < 1:
             raise UsageError(f"every is {every} and watch {watch}: choose at least 1.")
+        require_networks(generator, critic)
+        require_optimisers(
+            critic_optimiser=critic_optimiser, generator_optimiser=generator_optimiser
+        )
         self._networks = {"critic": critic, "generator": generator}
         self.evidence = Evidence(
             generator, critic, {"critic": critic_optimiser, "generator": generator_optimiser}
@@ -181,10 +191,14 @@ class Monitor:
         self._incoming: dict[str, Tensor] = {}
         self._expected: dict[str, dict[str, Tensor]] = {}
         self._latest = "critic"
-        self._passes: list[Tensor] = []  # what the critic scored since it was last told of
+        # What the critic scored since it was last told of, and what it returned.
+        self._passes: list[tuple[Call, list[Tensor]]] = []
         self._whole: dict[str, Tensor] = {}  # gradients as they arrived, before anyone clips them
         self._told_of: dict[str, list[bool]] = {name: [] for name in self._networks}
-        self._watching: list[Any] = [critic.register_forward_pre_hook(_Sight(self._saw))]
+        self._watching: list[Any] = [
+            critic.register_forward_hook(_Sight(self._saw), with_kwargs=True),
+            generator.register_forward_hook(_Sight(self._made), with_kwargs=True),
+        ]
         # One parameter stands for its network.
         self._probes: dict[str, nn.Parameter] = {}
         self._first: dict[str, Tensor] = {}
@@ -235,6 +249,7 @@ class Monitor:
         self._keep("critic", numbers, scores)
         if self._watches("critic"):
             looks = self._looks("critic")
+            self._recognise([part for each in given.values() for part in _parts(each)])
             self._ask("critic", loss, {w: _parts(s) for w, s in given.items()}, penalty)
             if real is not None:
                 real = _tensor(real, "real").detach()
@@ -243,6 +258,8 @@ class Monitor:
             seen.halves |= {w for w, t in halves.items() if t is not None and t.dtype is torch.half}
             if real is not None and fake is not None:
                 fake = _tensor(fake, "fake").detach()
+                if looks:
+                    seen.pair = real, fake
                 if seen.has_penalty:
                     self._locate(real, fake)
                 if penalty is not None and looks:
@@ -346,12 +363,25 @@ class Monitor:
                 warnings.warn(told, RuntimeWarning, stacklevel=4)
 
     @_harmless
-    def _saw(self, inputs: tuple[Any, ...]) -> None:
-        tensors = [each.detach() for each in inputs if isinstance(each, Tensor)]
-        if tensors and not self._asking and tensors[0].ndim > 0 and len(tensors[0]) > 1:
-            self.evidence.inputs = Samples(tensors[0], tensors[1] if len(tensors) > 1 else None)
+    def _saw(self, given: tuple[Any, ...], named: dict[str, Any], returned: Any) -> None:
+        call = None if self._asking else Call.seen(given, named)
+        if call is not None:
+            self.evidence.call = call
             if self._looks("critic"):
-                self._passes = [*self._passes, tensors[0]][-_PASSES:]
+                scores = [each.detach() for each in tensors_of(returned)]
+                self._passes = [*self._passes, (call, scores)][-_PASSES:]
+
+    @_harmless
+    def _made(self, given: tuple[Any, ...], named: dict[str, Any], returned: Any) -> None:
+        call = None if self._asking else Call.seen(given, named)
+        if call is None:
+            return
+        self.evidence.made = call
+        if self._watches("generator") and self._looks("generator"):
+            rows = reading.rows(call.x)
+            # What is few values, or all alike, may be a condition: what differs is drawn inside.
+            if rows.is_continuous:
+                self.evidence.latents.append(rows)
 
     @_harmless
     def _arriving(self, name: str, probe: nn.Parameter, gradient: Tensor) -> None:
@@ -405,6 +435,11 @@ class Monitor:
         if self._looks(name):
             pushed = any(bool(each.any()) for each in self._gradients(name))
             seen.pushed.setdefault(name, []).append(pushed)
+            trained = any(p.requires_grad for p in self._networks[name].parameters())
+            seen.frozen[name] += not (pushed or trained)
+        gradient = self._probes[name].grad
+        if gradient is None or not bool(gradient.any()):  # nothing is there to be taken along
+            self._stamps[name] = []
         stamps, steps = self._stamps[name], seen.steps
         if name == "critic":
             # What came before the generator's last step is of its loss; before its own, of another.
@@ -551,12 +586,22 @@ class Monitor:
             self._stand(name, _last_weight(reached))
         return bool(reached)
 
+    def _recognise(self, scores: list[Tensor]) -> None:
+        """Which of the tensors that the critic returns are scores: what was handed over lies in the
+        same memory, or was computed from it, and then the first one is taken for them."""
+        places = {memory_of(each) for each in scores} - {None}
+        for _, returned in self._passes:
+            found = tuple(i for i, each in enumerate(returned) if memory_of(each) in places)
+            if found:
+                self.evidence.heads = found
+
     def _locate(self, real: Tensor, fake: Tensor) -> None:
         """Where between real and fake samples the critic was asked."""
         if real.shape != fake.shape or not real.is_floating_point():
             return
-        for at in self._passes:
-            if at.shape[1:] != real.shape[1:] or len(at) % len(real):
+        for call, _ in self._passes:
+            place = call.place(real.shape[1:])
+            if place is None or len(at := call.inputs[place]) % len(real):
                 continue
             for part in torch.split(at, len(real)):
                 found = reading.shares(part.float(), real.float(), fake.float())
@@ -566,21 +611,28 @@ class Monitor:
     def _compare(self, penalty: Tensor, real: Tensor, fake: Tensor) -> None:
         """The penalty beside what formulas, right and wrong, give on this batch."""
         seen = self.evidence
-        if real.shape != fake.shape:
+        if real.shape != fake.shape or seen.call is None:
+            return
+        place = seen.call.place(real.shape[1:])
+        if place is None:
+            seen.incomparable = (
+                f"the critic scores samples of shape {tuple(seen.call.x.shape[1:])}, and those "
+                f"handed over have {tuple(real.shape[1:])}: hand over what it scores"
+            )
             return
         self._asking = True
         try:
             with trial.trying(seen.critic):
-                critic = copy_of(seen.critic, "critic")
-                y = None if seen.inputs is None else seen.inputs.y
+                critic = Alone(copy_of(seen.critic, "critic"), seen.call, seen.heads)
+                dtype = wide(seen.call.inputs[place]).dtype
+                real, fake = real.to(dtype), fake.to(dtype)
 
                 def gradients(x: Tensor) -> Tensor:
-                    at = x.detach().float().requires_grad_()
-                    scores = trial.scores_of(critic, Samples(at, y))
-                    return torch.autograd.grad(scores.sum(), at)[0]
+                    at = x.detach().requires_grad_()
+                    return torch.autograd.grad(trial.scores_of(critic, Samples(at)).sum(), at)[0]
 
                 rng = torch.Generator(real.device).manual_seed(seen.calls["critic"])
-                between = gradients(interpolates(real.float(), fake.float(), rng=rng))
+                between = gradients(interpolates(real, fake, rng=rng))
                 norms, whole = gradient_norms(between), between.norm()
                 of_mean = between.mean(0).norm()
                 pairs = {
@@ -602,8 +654,8 @@ class Monitor:
                     n: (float(cost) ** 0.5, float(slope)) for n, (cost, slope) in pairs.items()
                 }
                 seen.penalties.append(Look(float(penalty.detach().float().mean()), formulas))
-        except Exception:  # a critic that takes more than a batch: nothing is compared
-            return
+        except Exception as error:  # whatever a critic raises that is asked by itself
+            seen.incomparable = " ".join(f"{type(error).__name__}: {error}".split())
         finally:
             self._asking = False
 

@@ -28,6 +28,11 @@ def scores_of(critic: nn.Module, samples: Samples) -> Tensor:
     """One score per sample, ``(batch,)``; the mean where a critic gives several (of patches)."""
     returned = critic(samples.x) if samples.y is None else critic(samples.x, samples.y)
     scores: Tensor = returned.scores if isinstance(returned, Judgement) else returned
+    if not isinstance(scores, Tensor):
+        raise ValueError(
+            f"the critic returned {type(scores).__name__}: what is asked here is a module whose "
+            "forward() gives the scores alone"
+        )
     if scores.ndim == 0 or scores.shape[0] != samples.x.shape[0]:
         raise ValueError(
             f"the critic returned shape {tuple(scores.shape)} for {samples.x.shape[0]} samples"
@@ -54,18 +59,18 @@ def coupling(values: Callable[[Tensor], Tensor], x: Tensor) -> float:
     the sum for that of each score; this is their relative error (root mean square over samples).
 
     Args:
-        values: ``(batch, …)`` to one value per sample, ``(batch,)``.
+        values: ``(batch, …)`` to one value per sample, ``(batch,)``, or per pack of samples: then a
+            sample belongs to the pack whose value it moves most, however packs are put together.
         x: ``(batch, …)``.
     """
     at = x.detach().clone().requires_grad_()
-    per_sample = values(at)
-    own = torch.stack(
-        [
-            torch.autograd.grad(value, at, retain_graph=True)[0][index]
-            for index, value in enumerate(per_sample)
-        ]
-    )
-    (total,) = torch.autograd.grad(per_sample.sum(), at)
+    found = values(at)
+    of_each = [torch.autograd.grad(value, at, retain_graph=True)[0] for value in found]
+    owners = torch.arange(len(at))
+    if len(found) != len(at):
+        owners = torch.stack([each.flatten(1).norm(dim=1) for each in of_each]).argmax(0)
+    own = torch.stack([of_each[owner][i] for i, owner in enumerate(owners.tolist())])
+    (total,) = torch.autograd.grad(found.sum(), at)
     return float(((total - own).norm() / own.norm().clamp(min=1e-30)).detach())
 
 
@@ -133,10 +138,15 @@ def _ignores_scale(network: nn.Module, outputs: Callable[[nn.Module], Tensor]) -
         return torch.allclose(outputs(large), outputs(copy_of(network, "network")), rtol=1e-3)
 
 
-def slope(critic: nn.Module, samples: Samples) -> float:
-    """The root mean square of ‖∇D‖ over the samples; infinite where it is not finite."""
-    x = samples.x.detach().clone().float().requires_grad_()
-    (gradients,) = torch.autograd.grad(scores_of(critic, Samples(x, samples.y)).sum(), x)
+def slope(scores: Callable[[Tensor], Tensor], x: Tensor) -> float:
+    """The root mean square of ‖∇D‖ over the samples; infinite where it is not finite.
+
+    Args:
+        scores: ``(batch, …)`` to ``(batch,)``, or fewer, of packs.
+        x: ``(batch, …)``.
+    """
+    x = x.detach().clone().requires_grad_()
+    (gradients,) = torch.autograd.grad(scores(x).sum(), x)
     found = float(gradients.flatten(1).double().norm() / len(x) ** 0.5)
     return found if found == found else torch.inf
 

@@ -6,12 +6,20 @@ from collections.abc import Callable, Iterable, Sequence, Sized
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from steadygan.diagnosis.check import Check
 from steadygan.diagnosis.finding import Diagnosis
+from steadygan.diagnosis.given import (
+    require,
+    require_able,
+    require_networks,
+    require_optimisers,
+    require_series,
+)
 from steadygan.diagnosis.preflight import clipping, data, networks, optimisers, penalties
 from steadygan.diagnosis.setting import Setting
 from steadygan.diagnosis.trial import trying
@@ -90,7 +98,22 @@ def preflight_networks(
         joined: whether the critic scores real and fake samples in one batch.
         held_out: how many samples are not trained on.
         precision: what networks compute in: ``"float32"``, ``"bfloat16"``, ``"float16"``.
+
+    Raises:
+        UsageError: something given is of another kind than is asked for.
     """
+    require_networks(generator, critic)
+    if critic_optimiser is not None:
+        require_optimisers(critic_optimiser=critic_optimiser)
+    if generator_optimiser is not None:
+        require_optimisers(generator_optimiser=generator_optimiser)
+    if objective is not None:
+        require_able(objective, "critic_loss", "objective", "pass one, as Wasserstein()")
+    require_series(penalties, "factor", "penalties", "pass a list of Term(penalty, weight)")
+    require_series(constraints, "project", "constraints", "pass a list, as [WeightClipping(0.01)]")
+    require(
+        latent, (int, Callable), "latent", "pass a length, or a function from n to latent vectors"
+    )
     samples, labels, sizes = _read(real)
     if batch_size is not None:
         sizes = (batch_size,)
@@ -152,9 +175,18 @@ def _counts(labels: Tensor) -> tuple[int, ...] | None:
 
 def _read(real: Tensor | Samples | Iterable[Any]) -> tuple[Samples, Tensor | None, tuple[int, ...]]:
     """Samples to try, all labels, and the sizes of the batches."""
+    wanted = "pass a batch of samples (a tensor, or Samples with labels) or a loader"
+    if isinstance(real, np.ndarray):
+        raise UsageError(f"real is an array: {wanted}: torch.as_tensor(real) is one.")
+    require(real, Iterable, "real", wanted)
     if isinstance(real, Tensor):
-        return Samples(real), None, ()
+        real = Samples(real)
     if isinstance(real, Samples):
+        if real.x.ndim < 2 or not len(real):
+            raise UsageError(
+                f"real has shape {tuple(real.x.shape)}: its first dimension is that of samples, "
+                "of which one or more are needed, each with one dimension or more."
+            )
         return real, real.y, ()
     with torch.random.fork_rng(devices=[]):
         batches = [_batch(each) for each in islice(iter(real), _MOST_BATCHES)]

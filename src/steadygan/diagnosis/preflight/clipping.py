@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from steadygan.diagnosis import trial
 from steadygan.diagnosis.check import Check, NotKnownError, Seen
@@ -22,11 +23,16 @@ def clipping_limit(setting: Setting) -> float | None:
     with torch.no_grad():
         for parameter in large.parameters():
             parameter.mul_(1e6)
-    before = max(float(p.detach().abs().max()) for p in large.parameters())
+    before = _largest(large)
     for constraint in setting.constraints:
         constraint.project(large)
-    after = max(float(p.detach().abs().max()) for p in large.parameters())
+    after = _largest(large)
     return after if after < 1e-2 * before else None
+
+
+def _largest(network: nn.Module) -> float:
+    """The size of the largest weight; 0 where there is none."""
+    return max((float(p.detach().abs().max()) for p in network.parameters()), default=0.0)
 
 
 _FINE = Seen(True, "weights are not clipped")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from steadygan.diagnosis import trial
 from steadygan.diagnosis.check import Check, NotKnownError, Seen
@@ -10,7 +11,7 @@ from steadygan.diagnosis.finding import Status
 from steadygan.diagnosis.setting import Setting
 from steadygan.networks.call import generate
 
-_BEYOND = 0.1  # of the width of what can be reached: one value farther out is too many
+BEYOND = 0.1  # of the width of what can be reached: one value farther out is too many
 _SHARE = 0.01  # of the values that may lie outside at all
 _ROUNDING = 1e-3  # of that width
 _IMBALANCE = 10.0
@@ -36,13 +37,25 @@ def _data_range(setting: Setting) -> Seen:
     told = f"the data lie in [{low:.4g}, {high:.4g}] ({len(values):,} samples)"
     if not bounds.is_bounded:
         return Seen(True, f"{told}, and nothing bounds the generator's values")
+    return within(values, bounds, told)
+
+
+def within(values: Tensor, bounds: trial.Range, told: str) -> Seen:
+    """Whether the data lie in what a generator can produce.
+
+    Args:
+        values: finite, ``(n, …)``.
+        bounds: of the generator's values.
+        told: of the data, first.
+    """
+    low, high = (float(end) for end in torch.aminmax(values))
     ends = [end for end in bounds if abs(end) < torch.inf]
     width = max(ends) - min(ends) if len(ends) == 2 else max(high - low, 1e-30)
     outside = (values < bounds.low - _ROUNDING * width) | (values > bounds.high + _ROUNDING * width)
     share = float(outside.double().mean())
     far = max(bounds.low - low, high - bounds.high) / width
     return Seen(
-        share <= _SHARE and far <= _BEYOND,
+        share <= _SHARE and far <= BEYOND,
         f"{told}, and whatever its weights, the generator's values in "
         f"[{bounds.low:.4g}, {bounds.high:.4g}]: {share:.1%} of the data's values are out of reach",
         "scale the data to the range of the generator's last layer ([−1, 1] for tanh, [0, 1] for a "
@@ -94,7 +107,7 @@ CHECKS = (
         "data_range",
         Status.ERROR,
         "Can the generator produce the values of the data?",
-        f"{_SHARE:.0%} of the values, or one beyond {_BEYOND:.0%} of the range",
+        f"{_SHARE:.0%} of the values, or one beyond {BEYOND:.0%} of the range",
         "what the generator cannot reach, the critic tells from it for ever",
         "Radford et al. 2016, section 4: data scaled to the range of tanh",
         _data_range,

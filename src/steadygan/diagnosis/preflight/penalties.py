@@ -57,16 +57,20 @@ def _lipschitz(setting: Setting) -> Seen:
 
 def _growth(setting: Setting) -> float:
     """How much steeper the critic is when all its weights are 1e6 times larger."""
-    large = trial.shaken(setting.constrained, "critic")
+    large, (x, y) = trial.shaken(setting.constrained, "critic"), setting.usable
+
+    def slope() -> float:
+        return trial.slope(lambda at: trial.scores_of(large, Samples(at, y)), x.float())
+
     for constraint in setting.constraints:
         constraint.project(large)
-    before = trial.slope(large, setting.usable)
+    before = slope()
     with torch.no_grad():
         for parameter in large.parameters():
             parameter.mul_(1e6)
     for constraint in setting.constraints:
         constraint.project(large)
-    return trial.slope(large, setting.usable) / max(before, 1e-30)
+    return slope() / max(before, 1e-30)
 
 
 def _penalty_per_sample(setting: Setting) -> Seen:
