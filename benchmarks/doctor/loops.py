@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 from loop_cases import CASES, WRONG_USES, Case
+from loop_cases_fourth import CASES as FOURTH
 from loop_cases_third import CASES as THIRD
 
 from steadygan import Monitor
@@ -109,7 +110,7 @@ def main() -> None:
     torch.set_num_threads(1)
     out, only = sys.argv[1] if len(sys.argv) > 1 else None, set(sys.argv[2:])
     rows, counts = [], Counter[tuple[str, str]]()
-    for case in (*CASES, *THIRD, *WRONG_USES):
+    for case in (*CASES, *THIRD, *FOURTH, *WRONG_USES):
         if only and case.name not in only:
             continue
         result = run(case)
