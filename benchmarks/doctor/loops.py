@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 from loop_cases import CASES, WRONG_USES, Case
+from loop_cases_fourth import CASES as FOURTH
 from loop_cases_third import CASES as THIRD
 
 from steadygan import Monitor
@@ -44,9 +45,9 @@ class Watching:
         self.networks: list[Any] = []
         self.monitors: list[Any] = []
 
-    def __call__(self, generator: Any, critic: Any, *optimisers: Any) -> Any:
-        self.networks += [generator, critic]
-        monitor = Monitor(generator, critic, *optimisers) if self.real else Nothing()
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        self.networks += given[:2]
+        monitor = Monitor(*given, **named) if self.real else Nothing()
         self.monitors.append(monitor)
         return monitor
 
@@ -101,19 +102,21 @@ def run(case: Case) -> dict[str, Any]:
 
 
 def group(case: Case) -> str:
-    return "faulty" if case.names else "wrong use" if case.fault else "sound"
+    kind = "faulty" if case.names else "wrong use" if case.fault else "sound"
+    return f"{kind}, {case.afterwards} afterwards" if case.afterwards else kind
 
 
 def main() -> None:
     torch.set_num_threads(1)
     out, only = sys.argv[1] if len(sys.argv) > 1 else None, set(sys.argv[2:])
     rows, counts = [], Counter[tuple[str, str]]()
-    for case in (*CASES, *THIRD, *WRONG_USES):
+    for case in (*CASES, *THIRD, *FOURTH, *WRONG_USES):
         if only and case.name not in only:
             continue
         result = run(case)
         counts[group(case), result["outcome"]] += 1
-        row = [case.name, case.fault or "none", result["outcome"], result["said"]]
+        when = f" ({case.afterwards} afterwards)" if case.afterwards else ""
+        row = [case.name, (case.fault or "none") + when, result["outcome"], result["said"]]
         rows.append([*row, f"{result['wall'][1] / result['wall'][0]:.1f}"])
         print(" | ".join(row), flush=True)
     head = ["loop", "fault", "outcome", "said", "time beside that without"]
