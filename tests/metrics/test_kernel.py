@@ -55,6 +55,19 @@ def test_subsets_scatter_around_all_pairs() -> None:
     assert whole.std == pytest.approx(0.0, abs=1e-12)
 
 
+@pytest.mark.parametrize("subsets", [3, 10], ids=["one by one", "each pair once"])
+def test_subsets_are_what_each_gives_by_itself(subsets: int) -> None:
+    x, y = normal(60, 0), normal(50, 1) + 0.5
+    rng, same = (torch.Generator().manual_seed(3) for _ in range(2))
+    found = kernel_distance_of_subsets(x, y, size=20, subsets=subsets, rng=rng)
+    values = [
+        by_hand(*(each[torch.randperm(len(each), generator=same)[:20]] for each in (x, y)))
+        for _ in range(subsets)
+    ]
+    assert found.mean == pytest.approx(sum(values) / subsets, rel=1e-9)
+    assert found.std == pytest.approx(float(torch.tensor(values).std(correction=0)), rel=1e-5)
+
+
 def test_a_weight_is_a_sample_that_occurs_as_often() -> None:
     x, y = normal(30, 0), normal(20, 1) + 0.3
     ones = torch.ones(1, 20)

@@ -71,14 +71,19 @@ def kernel_distance_of_subsets(
         rng: on the CPU, chooses them.
     """
     size = min(size, len(real), len(fake))
-    values = [
-        kernel_distance(
-            real[torch.randperm(len(real), generator=rng)[:size]],
-            fake[torch.randperm(len(fake), generator=rng)[:size]],
-        )
-        for _ in range(subsets)
+    chosen = [
+        [torch.randperm(len(x), generator=rng)[:size] for x in (real, fake)] for _ in range(subsets)
     ]
-    found = torch.tensor(values, dtype=torch.float64)
+    if len(real) ** 2 + len(fake) ** 2 + len(real) * len(fake) <= 3 * subsets * size**2:
+        # Subsets have more pairs among them than there are: each pair is looked at once.
+        weights = (
+            torch.zeros(subsets, len(x)).scatter_(1, torch.stack(rows), 1.0)
+            for x, rows in zip((real, fake), zip(*chosen, strict=True), strict=True)
+        )
+        found = weighted_kernel_distances(real, fake, *weights)
+    else:
+        values = [kernel_distance(real[one], fake[other]) for one, other in chosen]
+        found = torch.tensor(values, dtype=torch.float64)
     return KernelDistance(float(found.mean()), float(found.std(correction=0)))
 
 
