@@ -122,6 +122,27 @@ def test_findings_are_shown_in_the_progress(capsys: pytest.CaptureFixture[str]) 
     ]
 
 
+@pytest.mark.parametrize(("before", "after", "told"), [
+    ("lr=1", "lr=2", "lr=1 becomes lr=2"), ("", "packing=2", "nothing becomes packing=2"),
+    ("", "", "the settings stay as they are"),
+])  # fmt: skip
+def test_remedies_are_shown_in_the_progress(
+    before: str, after: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from steadygan.cli.display import Display
+
+    done = {
+        "event": "remedy", "number": 2, "finding": "lipschitz", "remedy": "bounded slope",
+        "undone": "packing", "weights": "of step 90", "before": before, "after": after,
+    }  # fmt: skip
+    Display()(Row("event", 120, 3.0, done))
+    assert capsys.readouterr().out.splitlines() == [
+        "step 120: remedy 2 for lipschitz: bounded slope, instead of packing; on with weights of "
+        "step 90",
+        f"  {told}",
+    ]
+
+
 def test_losses_of_a_loop_of_somebodys_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
