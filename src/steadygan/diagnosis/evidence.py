@@ -15,7 +15,7 @@ from steadygan.diagnosis import reading, trial
 from steadygan.diagnosis.call import Alone, Call, wide
 from steadygan.diagnosis.check import Check, NotKnownError, Seen
 from steadygan.diagnosis.finding import Status
-from steadygan.diagnosis.preflight.data import BEYOND, within
+from steadygan.diagnosis.preflight.data import BEYOND, extent, within
 from steadygan.diagnosis.preflight.networks import COUPLED
 from steadygan.networks import copy_of
 from steadygan.objectives import Wasserstein
@@ -482,10 +482,9 @@ def _reachable(evidence: Evidence) -> Seen:
         raise NotKnownError("not every value of the last batches is finite")
     low, high = (float(end) for end in torch.aminmax(real))
     lowest, highest = (float(end) for end in torch.aminmax(fake))
-    told = f"the data lie in [{low:.4g}, {high:.4g}] ({len(real):,} samples)"
     near = BEYOND * (highest - lowest)
     if low >= lowest - near and high <= highest + near:
-        return Seen(True, f"{told}, and fakes are as large")
+        return Seen(True, f"{extent(real)}, and fakes are as large")
     made = evidence.made
     if made is None:
         raise NotKnownError("the generator was not seen to make anything")
@@ -498,13 +497,9 @@ def _reachable(evidence: Evidence) -> Seen:
         return (alike or returned)[0]
 
     bounds = trial.reach(evidence.generator, samples)
-    if bounds is None:
-        raise NotKnownError("the scale of the generator's weights changes nothing of its samples")
-    if not bounds.is_bounded:
-        return Seen(True, f"{told}, and nothing bounds the generator's values")
-    if not within(fake, bounds, "").fine:
+    if not within(fake, bounds).fine:
         raise NotKnownError("fakes are scaled after the generator made them")
-    return within(real, bounds, told)
+    return within(real, bounds)
 
 
 def unexplained(looks: Sequence[Look]) -> dict[str, float]:
@@ -526,10 +521,13 @@ def unexplained(looks: Sequence[Look]) -> dict[str, float]:
 def _penalty(evidence: Evidence) -> Seen:
     if not evidence.has_penalty:
         return Seen(True, "no penalty was handed over")
-    if len(evidence.penalties) < 6 and evidence.incomparable:
-        raise NotKnownError(f"the penalty could not be compared: {evidence.incomparable}")
     if len(evidence.penalties) < 6:
-        raise NotKnownError("penalties can be compared only with real= and fake= handed over too")
+        why = evidence.incomparable
+        raise NotKnownError(
+            f"the penalty could not be compared: {why}"
+            if why
+            else "penalties can be compared only with real= and fake= handed over too"
+        )
     left = unexplained(evidence.penalties)
     right = min((rest, name) for name, rest in left.items() if name in _RIGHT)
     wrong = min((rest, name) for name, rest in left.items() if name not in _RIGHT)

@@ -31,23 +31,30 @@ def _data_range(setting: Setting) -> Seen:
     bounds = trial.reach(
         setting.generator, lambda g: generate(g.train(), setting.draw(setting.size), y)
     )
-    if bounds is None:
-        raise NotKnownError("the scale of the generator's weights changes nothing of its samples")
+    return within(values, bounds)
+
+
+def extent(values: Tensor) -> str:
+    """Where the data lie, in words."""
     low, high = (float(end) for end in torch.aminmax(values))
-    told = f"the data lie in [{low:.4g}, {high:.4g}] ({len(values):,} samples)"
-    if not bounds.is_bounded:
-        return Seen(True, f"{told}, and nothing bounds the generator's values")
-    return within(values, bounds, told)
+    return f"the data lie in [{low:.4g}, {high:.4g}] ({len(values):,} samples)"
 
 
-def within(values: Tensor, bounds: trial.Range, told: str) -> Seen:
+def within(values: Tensor, bounds: trial.Range | None) -> Seen:
     """Whether the data lie in what a generator can produce.
 
     Args:
         values: finite, ``(n, …)``.
-        bounds: of the generator's values.
-        told: of the data, first.
+        bounds: of the generator's values, by ``trial.reach``.
+
+    Raises:
+        NotKnownError: there are no bounds to be had.
     """
+    if bounds is None:
+        raise NotKnownError("the scale of the generator's weights changes nothing of its samples")
+    told = extent(values)
+    if not bounds.is_bounded:
+        return Seen(True, f"{told}, and nothing bounds the generator's values")
     low, high = (float(end) for end in torch.aminmax(values))
     ends = [end for end in bounds if abs(end) < torch.inf]
     width = max(ends) - min(ends) if len(ends) == 2 else max(high - low, 1e-30)
