@@ -52,9 +52,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # beside which report lies
 import report
 from arms import ARMS, BEYOND, treating
 from cases import GROUPS, Case
-from runs import _encoded, case_options
+from runs import data_of, truth_of
 from shares import of, share
-from substrates import Substrate, oracle
+from substrates import Substrate
 from truth import Limits, Run, of_group, read
 
 from steadygan import SampleSpec, app
@@ -86,19 +86,17 @@ def carry_out(case: Case, arm: str, folder: Path, steps: int | None = None) -> N
     if root.exists():
         shutil.rmtree(root)  # of an earlier time that was cut off
     began = time.monotonic()
-    data = case.substrate.load(case_options(case))
-    recipe = ARMS[arm].recipe(case, case.recipe(data.spec), data.spec)
+    first = case.substrate.load(DataOptions())
+    recipe = ARMS[arm].recipe(case, case.recipe(first.spec), first.spec)
     if steps is not None:
         every = max(1, steps // 20)
         limits = replace(recipe.training, steps=steps, probe_every=every, checkpoint_every=every)
         recipe = replace(recipe, training=limits)
-    if recipe.data != case_options(case):
-        data = case.substrate.load(recipe.data)
+    data = data_of(case, recipe, first)
     policy = ARMS[arm].policy
     with nullcontext() if policy is None else treating(policy(case)):
         run = app.train(data, recipe, out=root, auto_remedy=policy is not None, allow=list(names()))
-    fake = torch.from_numpy(run.sample(1_000)).float()
-    truth = oracle(data, _encoded(data, fake), data.encode(data.validation).x)
+    truth = truth_of(run, data)
     events = [row.values for row in run.history.rows if row.values.get("event") == "remedy"]
     about = {
         "arm": arm, "status": run.status,

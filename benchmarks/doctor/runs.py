@@ -20,9 +20,11 @@ import torch
 from cases import CASES, GROUPS, Case
 from substrates import oracle
 
-from steadygan import app
+from steadygan import Run, app
+from steadygan.data import DataOptions, Dataset
 from steadygan.diagnosis import names
 from steadygan.errors import SteadyganError
+from steadygan.recipes import Recipe
 
 
 def carry_out(case: Case, folder: Path) -> None:
@@ -33,12 +35,11 @@ def carry_out(case: Case, folder: Path) -> None:
     if root.exists():
         shutil.rmtree(root)  # of an earlier time that was cut off
     began = time.monotonic()
-    first = case.substrate.load(case_options(case))
+    first = case.substrate.load(DataOptions())
     recipe = case.recipe(first.spec)
-    data = first if recipe.data == case_options(case) else case.substrate.load(recipe.data)
+    data = data_of(case, recipe, first)
     run = app.train(data, recipe, out=root, allow=list(names()))  # the preflight is scored apart
-    fake = torch.from_numpy(run.sample(1_000)).float()
-    truth = oracle(data, _encoded(data, fake), data.encode(data.validation).x)
+    truth = truth_of(run, data)
     about = {
         "group": case.group, "cause": case.cause, "on": case.on, "start": case.start,
         "severity": case.severity, "seed": case.seed, "faulty": case.faulty,
@@ -51,15 +52,20 @@ def carry_out(case: Case, folder: Path) -> None:
     print(f"{case.name}: {run.status}, {about['seconds']} s, {truth}", file=sys.stderr, flush=True)
 
 
-def case_options(case: Case) -> object:
-    from steadygan.data import DataOptions
+def data_of(case: Case, recipe: Recipe, first: Dataset) -> Dataset:
+    """What a recipe trains on: the case's data as they were first read, or as it wants them."""
+    return first if recipe.data == DataOptions() else case.substrate.load(recipe.data)
 
-    return DataOptions()
+
+def truth_of(run: Run, data: Dataset) -> dict[str, float]:
+    """What the oracle says of a run's samples."""
+    fake = torch.from_numpy(run.sample(1_000)).float()
+    return oracle(data, _encoded(data, fake), data.encode(data.validation).x)
 
 
-def _encoded(data: object, decoded: torch.Tensor) -> torch.Tensor:
+def _encoded(data: Dataset, decoded: torch.Tensor) -> torch.Tensor:
     """Samples in the user's form, encoded again."""
-    codec = data.codec  # type: ignore[attr-defined]
+    codec = data.codec
     stored = decoded.permute(0, 3, 1, 2) if decoded.ndim == 4 else decoded
     if decoded.ndim == 4:  # bytes of 0 to 255, whatever the data's own maximum
         return stored / 127.5 - 1.0
